@@ -209,9 +209,9 @@ char *format_duration(uint64_t ns, char buf[FORMAT_MAX])
 	if (ns < NSEC_PER_USEC)
 		snprintf(buf, FORMAT_MAX, "%uns", (unsigned)ns);
 	else if (ns < NSEC_PER_MSEC)
-		snprintf(buf, FORMAT_MAX, "%.3gus", (double)ns / 1e3);
+		snprintf(buf, FORMAT_MAX, "%.4gus", (double)ns / 1e3);
 	else if (ns < NSEC_PER_SEC)
-		snprintf(buf, FORMAT_MAX, "%.3gms", (double)ns / 1e6);
+		snprintf(buf, FORMAT_MAX, "%.4gms", (double)ns / 1e6);
 	else
 		snprintf(buf, FORMAT_MAX, "%.2fs", (double)ns / 1e9);
 	return buf;

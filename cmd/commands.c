@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The one table of commands. */
+#include "cmd/cmd.h"
+
+extern const struct command cmd_doctor;
+
+
+const struct command memscope = {
+	.name = "memscope",
+	.brief = "see, judge and use compressed memory",
+	.doc = "memscope shows what uses and faults memory on a Linux machine, what compressing it would "
+	       "save and cost, and does it.",
+	.sub = (const struct command *const[]){
+		&cmd_doctor,
+		NULL,
+	},
+};
