@@ -2,8 +2,17 @@
 /* The one table of commands. */
 #include "cmd/cmd.h"
 
-extern const struct command cmd_doctor;
+extern const struct command cmd_doctor, cmd_trace_fork, cmd_trace_life;
 
+static const struct command trace = {
+	.name = "trace",
+	.brief = "show forks, page faults and reclaim as they happen",
+	.sub = (const struct command *const[]){
+		&cmd_trace_fork,
+		&cmd_trace_life,
+		NULL,
+	},
+};
 
 const struct command memscope = {
 	.name = "memscope",
@@ -11,6 +20,7 @@ const struct command memscope = {
 	.doc = "memscope shows what uses and faults memory on a Linux machine, what compressing it would "
 	       "save and cost, and does it.",
 	.sub = (const struct command *const[]){
+		&trace,
 		&cmd_doctor,
 		NULL,
 	},

@@ -3,6 +3,7 @@
  * From argv to a command's run(): walks the table, builds the argp of the command from its parts and
  * the common options, and parses.
  */
+#include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -360,7 +361,7 @@ static int parse_and_run(struct cmd *cmd, int argc, char **argv)
 	const struct argp *list[MAX_PARTS];
 	struct parse_input input = { cmd };
 	struct argp outer = { .parser = parse_outer, .children = children, .help_filter = help_filter };
-	_cleanup_free_ char *args_doc = NULL;
+	_cleanup_free_ char *args_doc = NULL, *doc = NULL;
 	size_t n = 0;
 
 	for (const struct argp *const *a = cmd_argps(c, list); *a; a++)
@@ -372,7 +373,10 @@ static int parse_and_run(struct cmd *cmd, int argc, char **argv)
 		outer.args_doc = args_doc;
 	}
 	/* The text after \v is made by help_filter; argp asks for it only when there is some. */
-	outer.doc = c->doc || c->examples ? "\v " : "";
+	if (asprintf(&doc, "%c%s.%s", toupper((unsigned char)c->brief[0]), c->brief + 1,
+		     c->doc || c->examples ? "\v " : "") < 0)
+		return cmd_fail(cmd, -ENOMEM, "starting");
+	outer.doc = doc;
 	for (int i = 1; i < argc && c->flags & CMD_RUNS_CHILD; i++) {
 		if (strcmp(argv[i], "--"))
 			continue;

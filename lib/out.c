@@ -164,6 +164,28 @@ static void put_csv_str(struct cursor *c, const char *s)
 	put_char(c, '"');
 }
 
+/* Local time of day. Events come thousands to a second, and localtime_r() is the dear part. */
+static void put_clock(struct cursor *c, uint64_t realtime_ns)
+{
+	static __thread time_t second = -1;
+	static __thread char text[16];
+	time_t now = (time_t)(realtime_ns / NSEC_PER_SEC);
+	unsigned ms = (unsigned)(realtime_ns / NSEC_PER_MSEC % 1000);
+
+	if (now != second) {
+		struct tm tm;
+
+		localtime_r(&now, &tm);
+		strftime(text, sizeof(text), "%H:%M:%S", &tm);
+		second = now;
+	}
+	put_str(c, text);
+	put_char(c, '.');
+	put_char(c, (char)('0' + ms / 100));
+	put_char(c, (char)('0' + ms / 10 % 10));
+	put_char(c, (char)('0' + ms % 10));
+}
+
 /* One value, as machines read it (human = false) or as a table shows it. */
 static void put_val(struct cursor *c, const struct out_col *col, const struct out_val *v,
 		    enum out_format format)
@@ -186,6 +208,13 @@ static void put_val(struct cursor *c, const struct out_col *col, const struct ou
 	case OUT_NS:
 		if (human) {
 			put_str(c, format_duration(v->u, text));
+			break;
+		}
+		put_u64(c, v->u);
+		break;
+	case OUT_TIME:
+		if (human) {
+			put_clock(c, v->u);
 			break;
 		}
 		put_u64(c, v->u);
@@ -225,7 +254,7 @@ static void put_val(struct cursor *c, const struct out_col *col, const struct ou
 
 static bool shown(const struct out_col *col, enum out_format format, bool wide, bool kv_all)
 {
-	if (col->flags & OUT_OFF)
+	if (col->flags & OUT_OFF || (col->flags & OUT_TABLE_ONLY && format != OUT_TABLE))
 		return false;
 	if (format == OUT_TABLE)
 		return !(col->flags & OUT_NOT_TABLE) && (wide || !(col->flags & OUT_WIDE));
@@ -244,7 +273,7 @@ static bool wants_all_in_kv(const struct out_col *cols, size_t n)
 
 static bool is_text(const struct out_col *col)
 {
-	return col->type == OUT_STR || col->type == OUT_HEX;
+	return col->type == OUT_STR || col->type == OUT_HEX || col->type == OUT_TIME;
 }
 
 static void pad(struct cursor *c, char *start, int width, bool right)
@@ -565,6 +594,7 @@ static json_object *val_json(const struct out_col *col, const struct out_val *v)
 	case OUT_U64:
 	case OUT_BYTES:
 	case OUT_NS:
+	case OUT_TIME:
 		return json_object_new_uint64(v->u);
 	case OUT_I64:
 		return json_object_new_int64(v->i);
@@ -597,7 +627,7 @@ json_object *out_sheet_json(const struct out_sheet *sheet)
 		for (size_t i = 0; i < sheet->n_cols; i++) {
 			const struct out_val *v = &sheet->vals[r * sheet->n_cols + i];
 
-			if (!(sheet->cols[i].flags & OUT_OFF))
+			if (shown(&sheet->cols[i], OUT_JSON, false, false))
 				json_object_object_add(row, sheet->cols[i].key,
 						       v->set ? val_json(&sheet->cols[i], v) : NULL);
 		}

@@ -35,6 +35,7 @@ enum out_type {
 	OUT_F64,   /* three decimals */
 	OUT_BYTES, /* u64; tables show 1.5G */
 	OUT_NS,	   /* u64; tables show 12.3us */
+	OUT_TIME,  /* u64, ns since 1970; tables show local HH:MM:SS.mmm */
 	OUT_BOOL,
 };
 
@@ -44,6 +45,7 @@ enum out_flags {
 	OUT_WIDE = 4,	   /* tables show it only with --wide */
 	OUT_NOT_TABLE = 8, /* tables never show it */
 	OUT_OFF = 16,	   /* not wanted in this run: shown nowhere */
+	OUT_TABLE_ONLY = 32,
 };
 
 struct out_col {
