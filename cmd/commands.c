@@ -2,14 +2,16 @@
 /* The one table of commands. */
 #include "cmd/cmd.h"
 
-extern const struct command cmd_doctor, cmd_trace_fork, cmd_trace_life;
+extern const struct command cmd_doctor, cmd_trace_fault, cmd_trace_fork, cmd_trace_life, cmd_trace_swap;
 
 static const struct command trace = {
 	.name = "trace",
 	.brief = "show forks, page faults and reclaim as they happen",
 	.sub = (const struct command *const[]){
+		&cmd_trace_fault,
 		&cmd_trace_fork,
 		&cmd_trace_life,
+		&cmd_trace_swap,
 		NULL,
 	},
 };

@@ -276,7 +276,7 @@ int trace_probe_failed(const struct trace_run *run, int err, const char *what)
 int trace_counted(struct trace_run *run)
 {
 	run->events++;
-	return run->opts->max_events && run->events >= run->opts->max_events;
+	return run->opts->max_events && run->events >= run->opts->max_events ? -ECANCELED : 0;
 }
 
 double trace_seconds(const struct trace_run *run)
@@ -356,7 +356,7 @@ static int drain(struct trace_run *run, int *ret_records)
 		return err;
 	if (run->opts->max_events && run->events >= run->opts->max_events)
 		return 1;
-	return n < 0 && n != -EINTR ? n : 0;
+	return n < 0 && n != -EINTR && n != -ECANCELED ? n : 0;
 }
 
 static int start_command(struct trace_run *run)
@@ -393,7 +393,9 @@ int trace_loop(struct trace_run *run, uint64_t interval_ns, int (*tick)(void *ct
 		over = drain(run, &records);
 		if (over < 0)
 			return cmd_fail(run->cmd, over, "writing the events");
-		if (last)
+		if (run->poll)
+			run->poll(run->poll_ctx);
+		if (last || run->broken_pipe)
 			break;
 		tell_losses(run);
 		if (next_tick && now_ns() >= next_tick) {

@@ -43,6 +43,8 @@ struct trace_run {
 	uint64_t lost_told, lost_told_ns;
 	bool broken_pipe;
 	int *watched; /* pidfds of opts->pids */
+	void (*poll)(void *ctx); /* NULL, or called every few milliseconds */
+	void *poll_ctx;
 };
 
 /*
@@ -60,7 +62,7 @@ int trace_filter_failed(const struct trace_run *run, int err);
  * every interval_ns and once at the end. 0, or an exit code with the error printed.
  */
 int trace_loop(struct trace_run *run, uint64_t interval_ns, int (*tick)(void *ctx, bool last), void *ctx);
-/* To be called by record callbacks: counts, and non-zero when max_events are reached. */
+/* To be called by record callbacks, which return it: counts, and stops when max_events are reached. */
 int trace_counted(struct trace_run *run);
 /* Seconds of the trace. */
 double trace_seconds(const struct trace_run *run);

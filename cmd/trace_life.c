@@ -139,7 +139,7 @@ static int on_record(void *ctx, void *data, size_t size)
 		v[COL_DETAIL] = OUT_S(detail);
 	}
 	out_stream_row(&t->stream, v);
-	return trace_counted(&t->run) || t->stream.err;
+	return trace_counted(&t->run);
 }
 
 static int load(struct life_trace *t, struct life_bpf *skel, const struct life_opts *o, bool forks_only)

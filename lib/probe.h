@@ -40,7 +40,8 @@ struct probe {
 };
 
 /*
- * Called for each record. A non-zero return ends probe_consume(), which returns it.
+ * Called for each record. A negative return ends probe_consume(), which returns it; the record counts
+ * as consumed.
  */
 typedef int (*probe_record_fn)(void *ctx, void *record, size_t size);
 
