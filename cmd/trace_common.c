@@ -312,9 +312,19 @@ static void tell_losses(struct trace_run *run)
 	run->lost_told = run->lost;
 }
 
+/* Has the reader of our pipe closed it? Without events to write, nothing else would tell. */
+static bool reader_gone(void)
+{
+	struct pollfd out = { STDOUT_FILENO, 0, 0 };
+
+	return poll(&out, 1, 0) == 1 && out.revents & POLLERR;
+}
+
 static bool finished(struct trace_run *run)
 {
-	if (interrupted)
+	if (reader_gone())
+		run->broken_pipe = true;
+	if (interrupted || run->broken_pipe)
 		return true;
 	if (run->opts->duration_ns && now_ns() - run->start_ns >= run->opts->duration_ns)
 		return true;

@@ -352,7 +352,7 @@ static int finish(struct swap_trace *t, const struct swap_counters *now)
 static int tick(void *ctx, bool last)
 {
 	struct swap_trace *t = ctx;
-	struct swap_counters now;
+	struct swap_counters now = {};
 	int err;
 
 	if (last)
