@@ -178,8 +178,8 @@ static int add_row(struct fault_groups *g, struct out_sheet *sheet, const struct
 	if (c->timed) {
 		v[COL_MAJOR] = OUT_U(c->major);
 		v[COL_AVG] = OUT_U(c->sum_ns / c->timed);
-		v[COL_P50] = OUT_U(hist_quantile(c->hist, FAULT_HIST_SLOTS, 0.50));
-		v[COL_P99] = OUT_U(hist_quantile(c->hist, FAULT_HIST_SLOTS, 0.99));
+		v[COL_P50] = OUT_U(MIN(hist_quantile(c->hist, FAULT_HIST_SLOTS, 0.50), c->max_ns));
+		v[COL_P99] = OUT_U(MIN(hist_quantile(c->hist, FAULT_HIST_SLOTS, 0.99), c->max_ns));
 		v[COL_MAX] = OUT_U(c->max_ns);
 	}
 	if (other) {

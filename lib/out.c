@@ -304,7 +304,7 @@ static void put_row(struct cursor *c, const struct out_col *cols, size_t n_cols,
 
 		if (!shown(col, format, wide, kv_all))
 			continue;
-		if (format == OUT_KV && !vals[i].set)
+		if (format == OUT_KV && !vals[i].set && kv_all)
 			continue;
 		if (!first)
 			put_char(c, format == OUT_TABLE || format == OUT_KV ? ' ' : ',');
