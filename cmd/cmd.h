@@ -59,9 +59,17 @@ struct cmd {
 	char **child_argv; /* after "--", or NULL; only for CMD_RUNS_CHILD */
 };
 
+/* The words that an option takes, for completions; give the list that the parser itself uses. */
+struct cmd_words {
+	const char *option;	  /* "by" */
+	const char *const *words; /* NULL-terminated */
+	bool list;		  /* several of them, with commas between */
+};
+
 struct cmd_part {
 	const struct argp *argp;
-	size_t offset; /* of its struct in the command's options */
+	size_t offset;		       /* of its struct in the command's options */
+	const struct cmd_words *words; /* NULL, or ends with an empty one */
 };
 
 enum example_test {
@@ -107,6 +115,8 @@ void cmd_print_group(const struct command *command, const char *path);
 int cmd_introspect(void);
 /* A part's or a command's options as argp sees them, common ones last. */
 const struct argp *const *cmd_argps(const struct command *command, const struct argp *list[16]);
+/* The words of an option of the command, or NULL. */
+const struct cmd_words *cmd_option_words(const struct command *command, const char *option);
 
 /*
  * Prints "memscope trace fault: WHAT: reason" once on stderr, and returns the exit code for err (a

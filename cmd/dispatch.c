@@ -40,6 +40,8 @@ static const struct argp_option common_options[] = {
 	{ 0 },
 };
 
+static const struct cmd_words common_words[] = { { "format", format_words, false }, {} };
+
 static error_t parse_common(int key, char *arg, struct argp_state *state)
 {
 	struct out_opts *out = state->input;
@@ -85,6 +87,23 @@ const struct argp *const *cmd_argps(const struct command *command, const struct 
 	list[n++] = &common_argp;
 	list[n] = NULL;
 	return list;
+}
+
+static const struct cmd_words *find_words(const struct cmd_words *words, const char *option)
+{
+	for (; words && words->option; words++)
+		if (!strcmp(words->option, option))
+			return words;
+	return NULL;
+}
+
+const struct cmd_words *cmd_option_words(const struct command *command, const char *option)
+{
+	const struct cmd_words *words = NULL;
+
+	for (const struct cmd_part *p = command->parts; p && p->argp && !words; p++)
+		words = find_words(p->words, option);
+	return words ? words : find_words(common_words, option);
 }
 
 /* ---- what every command needs ---- */

@@ -54,6 +54,15 @@ int cmd_help(int argc, char **argv)
 	return EXIT_OK;
 }
 
+static json_object *introspect_words(const struct cmd_words *words)
+{
+	json_object *list = json_object_new_array();
+
+	for (size_t i = 0; words && words->words[i]; i++)
+		json_object_array_add(list, json_object_new_string(words->words[i]));
+	return list;
+}
+
 static json_object *introspect_options(const struct command *c)
 {
 	json_object *options = json_object_new_array();
@@ -61,6 +70,7 @@ static json_object *introspect_options(const struct command *c)
 
 	for (const struct argp *const *a = cmd_argps(c, list); *a; a++) {
 		for (const struct argp_option *o = (*a)->options; o && (o->name || o->key || o->doc); o++) {
+			const struct cmd_words *words;
 			json_object *option;
 			char key[2] = "";
 
@@ -74,6 +84,9 @@ static json_object *introspect_options(const struct command *c)
 			json_object_object_add(option, "arg", o->arg ? json_object_new_string(o->arg) : NULL);
 			json_object_object_add(option, "optional",
 					       json_object_new_boolean(!!(o->flags & OPTION_ARG_OPTIONAL)));
+			words = o->name ? cmd_option_words(c, o->name) : NULL;
+			json_object_object_add(option, "words", introspect_words(words));
+			json_object_object_add(option, "list", json_object_new_boolean(words && words->list));
 			json_object_object_add(option, "doc", json_object_new_string(o->doc ? o->doc : ""));
 			json_object_object_add(option, "common", json_object_new_boolean(!a[1]));
 			json_object_array_add(options, option);

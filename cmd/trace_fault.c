@@ -31,14 +31,18 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
+/* In the order of the bits of enum fault_by. */
+static const char *const by_words[] = { "pid", "comm", "vma", "ip", "kind", "cgroup", "class", NULL };
+
+static const struct cmd_words option_words[] = { { "latency", end_words, false }, { "by", by_words, true }, {} };
+
 static unsigned parse_by(const struct argp_state *state, char *arg)
 {
-	static const char *const words[] = { "pid", "comm", "vma", "ip", "kind", "cgroup", "class", NULL };
 	unsigned by = 0;
 	char *save = NULL;
 
 	for (char *w = strtok_r(arg, ",", &save); w; w = strtok_r(NULL, ",", &save))
-		by |= 1U << opt_word(state, "--by", w, words);
+		by |= 1U << opt_word(state, "--by", w, by_words);
 	if (!by)
 		argp_error(state, "--by: want at least one key");
 	return by;
@@ -310,7 +314,7 @@ const struct command cmd_trace_fault = {
 	       "Events that found the buffer full are counted in the kernel, told on stderr at most once a second, "
 	       "and stand in the summary. With -- COMMAND, the command and its children are followed from its "
 	       "exec, and its exit code is passed on.",
-	.parts = (const struct cmd_part[]){ { &trace_filter_argp, 0 }, { &argp, 0 }, { &trace_stream_argp, 0 }, { &trace_pipe_argp, 0 }, {} },
+	.parts = (const struct cmd_part[]){ { &trace_filter_argp, 0 }, { &argp, 0, option_words }, { &trace_stream_argp, 0 }, { &trace_pipe_argp, 0 }, {} },
 	.opts_size = sizeof(struct fault_opts),
 	.run = run,
 	.needs = FEATURE(BPF) | FEATURE(BTF) | FEATURE(TP_FAULT) | FEATURE(RINGBUF),
