@@ -105,6 +105,16 @@ static json_object *introspect_features(uint64_t mask)
 	return list;
 }
 
+static json_object *introspect_feature_names(void)
+{
+	json_object *obj = json_object_new_object();
+
+	for (int f = 0; f < FEATURE_COUNT; f++)
+		json_object_object_add(obj, feature_name((enum feature)f),
+				       json_object_new_string(feature_what((enum feature)f)));
+	return obj;
+}
+
 static void introspect(const struct command *c, const char *path, json_object *all)
 {
 	json_object *obj = json_object_new_object(), *examples;
@@ -149,6 +159,7 @@ int cmd_introspect(void)
 	json_object_object_add(root, "schema", json_object_new_string("memscope.commands/1"));
 	json_object_object_add(root, "version", json_object_new_string(MEMSCOPE_VERSION));
 	introspect(&memscope, "memscope", all);
+	json_object_object_add(root, "features", introspect_feature_names());
 	json_object_object_add(root, "commands", all);
 	err = out_json(stdout, root, true);
 	json_object_put(root);

@@ -391,6 +391,11 @@ const char *feature_name(enum feature f)
 	return names[f].name;
 }
 
+const char *feature_what(enum feature f)
+{
+	return names[f].what;
+}
+
 const char *feature_state_name(enum feature_state state)
 {
 	static const char *const text[] = { "ok", "no privilege", "not set up", "not in this kernel" };

@@ -57,6 +57,8 @@ const struct feature_info *feature_get(enum feature f);
 
 /* "fentry": the name in the command table and in JSON. Probes nothing. */
 const char *feature_name(enum feature f);
+/* "fentry and fexit programs". Probes nothing. */
+const char *feature_what(enum feature f);
 /* "ok", "no privilege", "not set up", "not in this kernel". */
 const char *feature_state_name(enum feature_state state);
 
