@@ -82,10 +82,11 @@ static __always_inline bool in_cgroup(struct task_struct *task)
 
 static __always_inline bool same_comm(void)
 {
-	__u64 comm[2] = {}, want[2];
+	/* Still volatile: without it the compiler takes the zeroes of the initialiser for the value. */
+	const volatile __u64 *want = (const volatile __u64 *)filter.comm;
+	__u64 comm[2] = {};
 
 	bpf_get_current_comm(comm, sizeof(comm));
-	__builtin_memcpy(want, (const void *)filter.comm, sizeof(want));
 	return comm[0] == want[0] && comm[1] == want[1];
 }
 

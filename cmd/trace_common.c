@@ -393,6 +393,8 @@ int trace_loop(struct trace_run *run, uint64_t interval_ns, int (*tick)(void *ct
 	run->start_ns = run->lost_told_ns = now_ns();
 	if (tick && interval_ns)
 		next_tick = run->start_ns + interval_ns;
+	if (run->cmd->out.verbose)
+		cmd_notice(run->cmd, "tracing");
 	code = start_command(run);
 	if (code)
 		return code;
