@@ -132,6 +132,7 @@ build_initrd() {
         : >"$stage/lab/modules.$mode"
         [[ -e $modules/modules.dep ]] || continue
         name=LAB_MODULES_${mode^^}
+        # shellcheck disable=SC2086 # a list of words
         while read -r path; do
             name=${path##*/}
             name=${name%.ko*}.ko

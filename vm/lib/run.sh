@@ -69,6 +69,7 @@ pipe_pair() {
 # write_run_script CMD… - $RUN/run.sh, what the guest is told (see vm/guest).
 write_run_script() {
     local i pair
+    # shellcheck disable=SC2016 # expanded in the guest
     {
         printf 'LAB_MARK=%s\nLAB_TTY=%s\nLAB_STDIN=%s\nLAB_SHARES=%d\nLAB_SHARE_CACHE=%s\nLAB_HOSTNAME=memscope-lab\n' \
             "$MARK" "${OPT_TTY:-}" "${OPT_STDIN:-}" "${#SHARES[@]}" "$LAB_SHARE_CACHE"
@@ -86,13 +87,13 @@ write_run_script() {
         printf ' %s' "$(quote "TERM=${TERM:-dumb}" "LANG=${LANG:-C.UTF-8}")"
         for pair in "${RUN_ENV[@]}"; do printf ' %s' "$(quote "$pair")"; done
         # `env` would take a command with = in its name for a variable; sh -c does not. Not busybox's sh, which would run its own ls.
-        # shellcheck disable=SC2016 # expanded in the guest
         printf ' /bin/sh -c %s lab %s\n}\n' "$(quote 'exec "$@"')" "$(quote "$@")"
     } >"$RUN/run.sh" || die "$E_FAIL" "cannot write $RUN (disk full?)"
 }
 
 # make_initrd BASE - $RUN/initrd: the kernel's initramfs with this run's script appended.
 make_initrd() {
+    need_busybox
     mkdir -p "$RUN/extra/lab"
     cp "$RUN/run.sh" "$RUN/extra/lab/run.sh"
     { cat "$1" && (cd "$RUN/extra" && printf 'lab\nlab/run.sh\n' | "$BUSYBOX" cpio -o -H newc -R 0:0 2>/dev/null); } \
@@ -267,7 +268,6 @@ run_guest() {
     need_qemu
     find_kernel "$LAB_KERNEL"
     base=$(initrd_for "$KERNEL_DIR") || exit
-    need_busybox
     choose_accel "$base"
     run_begin
     # A byte that text does not contain, and enough of the random that a command cannot hit it by chance.
