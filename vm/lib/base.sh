@@ -52,8 +52,8 @@ install_hint() {
     fi
 }
 
-# need_value OPTION COUNT - an option that takes a value must have one.
-need_value() { (($2 >= 2)) || usage_error "$1 needs a value"; }
+# need_value "$@" - the option in front must have a value behind it.
+need_value() { (($# >= 2)) || usage_error "$1 needs a value"; }
 
 # need_int OPTION VALUE MIN MAX
 need_int() {

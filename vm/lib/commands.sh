@@ -30,7 +30,7 @@ guest_option() {
     fi
     case $opt in
     --kernel | --mem | --cpus | --timeout | --accel | --share | --env | --append | --console)
-        ((TAKEN == 1)) || need_value "$opt" "$#"
+        ((TAKEN == 1)) || need_value "$@"
         ;;
     esac
     case $opt in
