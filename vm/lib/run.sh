@@ -48,7 +48,9 @@ run_cleanup() {
     RUN=''
 }
 
+# run_begin - the folder of this run and its end, whatever ends it. Once per process.
 run_begin() {
+    [[ -z $RUN ]] || return 0
     RUN=$(mktemp -d "${TMPDIR:-/tmp}/memscope-lab.XXXXXX") || die "$E_FAIL" "cannot make a folder in ${TMPDIR:-/tmp}"
     trap run_cleanup EXIT
     trap 'exit 130' INT
@@ -173,11 +175,17 @@ sink_state() {
     fi
 }
 
-show_console() {
+# console_text - what was kept of the console, oldest first.
+console_text() {
     local f
+    for f in "$RUN/console.log.1" "$RUN/console.log"; do
+        [[ ! -e $f ]] || cat "$f" || return
+    done
+}
+
+show_console() {
     say "the last lines of the guest's console:"
-    for f in "$RUN/console.log.1" "$RUN/console.log"; do [[ ! -e $f ]] || cat "$f"; done |
-        tr -d '\000\033\r' | tail -n "$LAB_CONSOLE_LINES" | sed 's/^/  | /' >&2
+    console_text | tr -d '\000\033\r' | tail -n "$LAB_CONSOLE_LINES" | sed 's/^/  | /' >&2
     if [[ -s $RUN/qemu.log ]]; then sed 's/^/  qemu: /' "$RUN/qemu.log" | tail -n 5 >&2; fi
 }
 
@@ -288,7 +296,7 @@ run_guest() {
 
 keep_console() {
     [[ -n ${OPT_CONSOLE:-} ]] || return 0
-    cat "$RUN/console.log.1" "$RUN/console.log" 2>/dev/null >"$OPT_CONSOLE" || say "cannot write $OPT_CONSOLE"
+    console_text >"$OPT_CONSOLE" || say "cannot write $OPT_CONSOLE"
 }
 
 report_run() {
