@@ -29,6 +29,7 @@ echo on >$root/0/state || exit 1
 sleep 3
 good=0
 for _ in 1 2 3 4 5; do
+    ((good < 3)) || break
     echo update_schemes_tried_regions >$root/0/state || exit 1
     hot=0
     for r in "$s"/tried_regions/[0-9]*; do

@@ -12,13 +12,14 @@ echo zstd >/sys/block/zram0/comp_algorithm || { echo "no zstd"; exit 1; }
 echo 256M >/sys/block/zram0/disksize || exit 1
 mkswap /dev/zram0 >/dev/null && swapon /dev/zram0 || exit 1
 group=/sys/fs/cgroup/zram-swap
-mkdir $group && echo 32M >$group/memory.max || exit 1
+mkdir $group && echo 24M >$group/memory.max || exit 1
 out=$(pages pswpout) in=$(pages pswpin)
-# 64 MiB of lines that all differ, summed up twice; the first half has been swapped out by then.
+# 48 MiB of pages that all differ, summed up twice; the first half has been swapped out by then.
 # shellcheck disable=SC2016 # perl's variables
 sh -c 'echo $$ >"$1/cgroup.procs"; exec perl -e '\''
-    my @m = map { my $n = $_; join "", map { sprintf "%08d memscope\n", $n * 65536 + $_ } 0 .. 61680 } 0 .. 63;
-    for my $round (1, 2) { my $s = 0; $s = ($s * 31 + unpack("%32C*", $_)) % 1000003 for @m; print "$s\n" }'\''' \
+    my $page = substr join("", map { sprintf "%06d memscope\n", $_ } 0 .. 300), 0, 4088;
+    my @m = map { my $mb = $_; join "", map { pack("NN", $mb, $_) . $page } 0 .. 255 } 0 .. 47;
+    for my $round (1, 2) { my $s = 0; $s = ($s * 31 + unpack("%32N*", $_)) % 1000003 for @m; print "$s\n" }'\''' \
     sh $group >"$TMPDIR/sums" || { echo "the filler failed"; exit 1; }
 out=$(($(pages pswpout) - out)) in=$(($(pages pswpin) - in))
 echo "swapped out $out pages, in $in; mm_stat $(cat /sys/block/zram0/mm_stat)"

@@ -127,7 +127,7 @@ cached_deb() {
     printf '%s' "$best"
 }
 
-# download PACKAGE - into $CACHE/deb, complete and verified or not at all; prints the file.
+# download PACKAGE - into $CACHE/deb, complete and verified or not at all; prints the file. Status 9 if apt could not get it.
 download() {
     local package=$1 want tmp deb
     want=$(apt_field "$package" SHA256)
@@ -136,7 +136,7 @@ download() {
     if ! (cd "$tmp" && apt_of apt-get -q -o APT::Sandbox::User=root download "$package" >download.log 2>&1); then
         say "apt-get download $package failed: $(grep -E '^(E|W):' "$tmp/download.log" | head -n 2 | tr '\n' ' ')"
         rm -rf "$tmp"
-        return 1
+        return 9
     fi
     for deb in "$tmp"/*.deb; do :; done
     if ! sha256_is "$deb" "$want"; then
@@ -210,7 +210,7 @@ fetch_series() {
         fi
         if [[ -n $package && -z $(compgen -G "$CACHE/deb/${package}_*.deb") ]]; then
             note "downloading $package ($(($(apt_field "$package" Size) / 1000000)) MB)"
-            deb=$(download "$package") || deb=$(cached_deb "$series")
+            deb=$(download "$package") || { (($? == 9)) && deb=$(cached_deb "$series"); } || exit "$E_FAIL"
         elif [[ -n $package ]]; then
             deb=$(compgen -G "$CACHE/deb/${package}_*.deb" | sort -V | tail -n 1)
         fi
