@@ -120,19 +120,25 @@ build_image() {
         die "$E_FAIL" "mmdebstrap failed (as a normal user it needs uidmap and user namespaces)"
     }
     printf 'memscope-lab %s\n' "$(cut -d' ' -f1,2 "$RUN/host.pub")" >"$RUN/known_hosts"
-    note "making the disk"
     # shellcheck disable=SC2016 # expanded by the inner shell
-    "${fake[@]}" bash -c 'set -e; mkdir "$1/root"; tar -xf "$1/root.tar" -C "$1/root" --exclude="./dev/*"
-        rm -f "$1/root.tar"; mke2fs -q -t ext4 -L memscope-lab -E root_owner=0:0 -d "$1/root" "$1/base.raw" "$2"; rm -rf "$1/root"' \
-        lab "$RUN" "$LAB_IMAGE_SIZE" 2>>"$RUN/build.log" &&
-        qemu-img convert -O qcow2 "$RUN/base.raw" "$RUN/base.qcow2" 2>>"$RUN/build.log" || {
+    "${fake[@]}" bash -c '. "$1/lib/base.sh" && . "$1/lib/image.sh" && RUN=$2 CACHE=$4 && mkdir "$RUN/root" &&
+        tar -xf "$RUN/root.tar" -C "$RUN/root" --exclude="./dev/*" && rm -f "$RUN/root.tar" && make_disk "$RUN/root" "$3"' \
+        lab "$LAB_DIR" "$RUN" "$LAB_IMAGE_SIZE" "$CACHE" || die "$E_FAIL" "the image was not built (disk with $CACHE full?)"
+    with_lock install_image || exit
+    RUN=''
+    say "built $IMAGE in $((SECONDS - start)) s ($(du -sh "$IMAGE" | cut -f1))"
+}
+
+# make_disk ROOT SIZE - $RUN/base.qcow2 with the files of ROOT, which is removed. No loop device is needed.
+make_disk() {
+    note "making the disk"
+    mke2fs -q -t ext4 -L memscope-lab -E root_owner=0:0 -d "$1" "$RUN/base.raw" "$2" >>"$RUN/build.log" 2>&1 &&
+        rm -rf --one-file-system "$1" &&
+        qemu-img convert -O qcow2 "$RUN/base.raw" "$RUN/base.qcow2" >>"$RUN/build.log" 2>&1 || {
         tail -n 5 "$RUN/build.log" | sed 's/^/  | /' >&2
         die "$E_FAIL" "cannot make the disk (is the disk with $CACHE full?)"
     }
     rm -f "$RUN/base.raw"
-    with_lock install_image || exit
-    RUN=''
-    say "built $IMAGE in $((SECONDS - start)) s ($(du -sh "$IMAGE" | cut -f1))"
 }
 
 install_image() {

@@ -59,11 +59,23 @@ prepare_kernel() {
     if is_bzimage "$image" && ! extract_vmlinux "$image" "$dir/vmlinux"; then
         note "cannot take the plain kernel out of $image; it boots about a second slower"
     fi
-    if [[ -d $dir/lib/modules/$release ]]; then
+    [[ ! -d $dir/lib/modules/$release ]] || make_modules_dep "$dir" "$release"
+}
+
+# make_modules_dep DIR RELEASE - by kmod's depmod where there is one; busybox has its own, which reads no zstd.
+make_modules_dep() {
+    local dep=$1/lib/modules/$2/modules.dep depmod
+    [[ ! -s $dep ]] || return 0
+    if depmod=$(PATH=$PATH:/usr/sbin:/sbin command -v depmod); then
+        "$depmod" -b "$1" "$2" >/dev/null 2>&1
+    elif [[ -n $(find "$1/lib/modules/$2" -name '*.ko.zst' -print -quit) ]]; then
+        say "the modules are compressed with zstd: $(install_hint kmod)"
+        return 1
+    else
         need_busybox
-        "$BUSYBOX" depmod -b "$dir" "$release" >/dev/null 2>&1 || return 1
-        [[ -s $dir/lib/modules/$release/modules.dep ]] || return 1
+        "$BUSYBOX" depmod -b "$1" "$2" >/dev/null 2>&1
     fi
+    [[ -s $dep ]]
 }
 
 # need_busybox - sets BUSYBOX to a static busybox; the guest's first programs are it.
