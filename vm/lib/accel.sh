@@ -67,7 +67,7 @@ accel_options() {
     else
         ACCEL_QEMU=(-cpu max -accel 'tcg,thread=multi')
         # QEMU's soft TLB is flushed on a change of address space only with page-table isolation. Without it
-        # the accessed bit is not set again after it was cleared, and DAMON reads nothing.
+        # the accessed bit is not set again after it was cleared, and DAMON's counts fall to 0.
         ACCEL_APPEND='pti=on'
     fi
 }
