@@ -191,7 +191,7 @@ END
         ;;
     *) usage_error "unknown argument '$1'" ;;
     esac
-    row() { printf '%-12s %-9s %s\n' "$1" "$2" "$3"; }
+    row() { printf '%-19s %-9s %s\n' "$1" "$2" "$3"; }
     row what state detail
     while read -r p pkg f; do
         if have "$p"; then
