@@ -28,6 +28,23 @@ case_stdin_and_bytes() {
     cmp -s in "$T.out" || fail "3 MB through stdin and stdout came back different"
 }
 
+case_signals() {
+    # The command and what it starts get signals as usual.
+    expect 130 "$LAB" exec -- sh -c 'sh -c "kill -INT \$\$"; echo $?; kill -INT $$'
+    [[ $(cat "$T.out") == 130 ]] || fail "SIGINT is ignored: $(cat "$T.out")"
+}
+
+case_shell() {
+    command -v script >/dev/null || skip "script is not installed"
+    expect 2 "$LAB" shell </dev/null
+    expect 9 bash -c '(sleep 15; printf "\\003"; sleep 2; printf "word\n"; sleep 2) | script -qec "stty rows 33 cols 99; \"$1\" shell -- sh -c \"
+        trap \\\"echo caught\\\" INT; stty size; tty; sleep 60; read x; echo got \\\$x; exit 9\"" /dev/null' x "$LAB"
+    local want
+    for want in "33 99" /dev/hvc0 caught "got word"; do
+        grep -q "^$want" <(tr -d '\r' <"$T.out" | sed 's/^\^C//') || fail "no '$want': $(tr -d '\r' <"$T.out" | tail -n 8 | tr '\n' ' ')"
+    done
+}
+
 case_panic() {
     expect 125 "$LAB" exec -- sh -c 'echo before; echo c >/proc/sysrq-trigger; sleep 30'
     [[ $(cat "$T.out") == before ]] || fail "the output before the panic was lost"

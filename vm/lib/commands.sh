@@ -121,7 +121,7 @@ cmd_shell() {
             cat <<END
 usage: lab shell [OPTIONS] [-- CMD [ARG…]]
 
-Opens bash (or runs CMD) on this terminal in a fresh guest; see lab exec. No time limit unless --timeout is given.
+Opens bash without start-up files (or runs CMD) on this terminal in a fresh guest; see lab exec. No time limit unless --timeout is given.
 Ctrl-C goes to the guest; \`exit\` or Ctrl-D ends it.
 
 $(guest_help)
@@ -134,7 +134,11 @@ END
         esac
         shift
     done
-    (($#)) || set -- bash
+    if (($# == 0)); then
+        # The start-up files in the home folder are the host's; some take long under emulation.
+        set -- bash --norc
+        RUN_ENV+=('PS1=[\u@\h \w]\$ ')
+    fi
     check_knobs
     [[ -t 0 && -t 1 ]] || usage_error "stdin and stdout must be a terminal (use lab exec otherwise)"
     OPT_TTY=1

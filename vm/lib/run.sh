@@ -70,13 +70,14 @@ pipe_pair() {
 
 # write_run_script CMD… - $RUN/run.sh, what the guest is told (see vm/guest).
 write_run_script() {
-    local i pair
+    local i pair size
     # shellcheck disable=SC2016 # expanded in the guest
     {
         printf 'LAB_MARK=%s\nLAB_TTY=%s\nLAB_STDIN=%s\nLAB_SHARES=%d\nLAB_SHARE_CACHE=%s\nLAB_HOSTNAME=memscope-lab\n' \
             "$MARK" "${OPT_TTY:-}" "${OPT_STDIN:-}" "${#SHARES[@]}" "$LAB_SHARE_CACHE"
         if [[ -n ${OPT_TTY:-} ]]; then
-            printf 'LAB_ROWS=%s\nLAB_COLS=%s\n' "$(tput lines 2>/dev/null || true)" "$(tput cols 2>/dev/null || true)"
+            size=$(stty size 2>/dev/null) || size='24 80'
+            printf 'LAB_ROWS=%d\nLAB_COLS=%d\n' "${size% *}" "${size#* }"
         fi
         printf 'share_path() {\n    case $1 in\n'
         for ((i = 0; i < ${#SHARES[@]}; i++)); do
@@ -143,7 +144,7 @@ start_qemu() {
         args+=("${SHARE_OPT[@]}")
     done
     if [[ -n ${OPT_TTY:-} ]]; then
-        args+=(-chardev "stdio,id=tty,signal=off" -device "isa-serial,chardev=tty")
+        args+=(-chardev "stdio,id=tty,signal=off" -device "virtconsole,chardev=tty")
         "${QEMU_GUARD[@]}" "$LAB_QEMU" "${args[@]}" <&0 2>"$RUN/qemu.log" {CTL_R}<&- &
     else
         args+=(-add-fd "fd=$OUT_W,set=3" -chardev "file,id=out,path=/dev/fdset/3,append=on"
