@@ -48,7 +48,7 @@ case_shell() {
 case_panic() {
     expect 125 "$LAB" exec -- sh -c 'echo before; echo c >/proc/sysrq-trigger; sleep 30'
     [[ $(cat "$T.out") == before ]] || fail "the output before the panic was lost"
-    says "sysrq: Trigger a crash"
+    says "Kernel panic"
     expect 125 "$LAB" exec --append rdinit=/nonexistent -- true
     says "without a status"
 }
