@@ -99,7 +99,6 @@ $(O)/memscope: $(CMD_OBJ) $(O)/memscope-below.a
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/memscope-below.a
 	$(call say,LINK)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(shell $(PKGCONF) --libs check) $(ALL_LIBS)
 
-$(O)/tests/helpers/% $(O)/tests/bench/%: tests/%.c
 $(O)/tests/helpers/%: $(O)/tests/helpers/%.o
 	$(call say,LINK)$(CC) $(ALL_LDFLAGS) $^ -o $@
 $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/memscope-below.a
@@ -135,7 +134,7 @@ tests: all $(UNIT) $(HELPERS) $(FUZZ)
 bench: bench-trace
 
 bench-trace: all $(HELPERS) $(BENCH)
-	@MEMSCOPE=$(abspath $(O))/memscope O=$(abspath $(O)) tests/bench/trace
+	@MEMSCOPE=$(abspath $(O))/memscope O=$(abspath $(O)) $(O)/tests/bench/trace $(ROUNDS)
 
 # ---- installing ----
 
