@@ -22,6 +22,7 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile bool aggregate;
 const volatile bool want_vma;
 const volatile bool want_latency;
+const volatile bool only_pid; /* aggregate, by_pid and nothing else */
 const volatile bool by_pid, by_comm, by_vma, by_ip, by_kind, by_cgroup, by_class;
 const volatile __u32 group_limit = FAULT_GROUPS_DEFAULT;
 
@@ -145,6 +146,38 @@ static __always_inline __u32 find_slot(struct fault_key *key, const char *file)
 	return slot;
 }
 
+/* By process alone, the most common grouping, is worth a path of its own: no record, a key of 4 bytes. */
+struct cached_pid {
+	__u32 pid, slot;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cached_pid);
+} pid_cache SEC(".maps");
+
+static __always_inline void count_pid(__u32 pid)
+{
+	__u32 zero = 0, at;
+	struct cached_pid *c = bpf_map_lookup_elem(&pid_cache, &zero);
+	__u64 *n;
+
+	if (!c)
+		return;
+	if (c->pid != pid) {
+		struct fault_key key = { .pid = pid };
+
+		c->slot = new_slot(&key, NULL);
+		c->pid = c->slot == FAULT_SLOT_OTHER ? 0 : pid;
+	}
+	at = bpf_get_smp_processor_id() * group_limit + c->slot;
+	n = bpf_map_lookup_elem(&counts, &at);
+	if (n)
+		(*n)++;
+}
+
 static __always_inline __u32 log2_slot(__u64 v)
 {
 	__u32 n = 0;
@@ -264,13 +297,12 @@ struct vma_info {
 	__u64 ino;
 	__u8 vma;
 	char file[FAULT_FILE_LEN];
-	__u64 addr;
 };
 
 static __always_inline void describe_vma(struct vm_area_struct *vma, struct vma_info *info)
 {
 	struct file *file = BPF_CORE_READ(vma, vm_file);
-	struct mm_struct *mm = BPF_CORE_READ(vma, vm_mm);
+	struct mm_struct *mm = bpf_get_current_task_btf()->mm;
 	unsigned long start, end;
 
 	if (file) {
@@ -283,9 +315,9 @@ static __always_inline void describe_vma(struct vm_area_struct *vma, struct vma_
 	start = BPF_CORE_READ(vma, vm_start);
 	end = BPF_CORE_READ(vma, vm_end);
 	/* As /proc/PID/maps tells them. */
-	if (start <= BPF_CORE_READ(mm, brk) && end >= BPF_CORE_READ(mm, start_brk))
+	if (start <= mm->brk && end >= mm->start_brk)
 		info->vma = FAULT_VMA_HEAP;
-	else if (start <= BPF_CORE_READ(mm, start_stack) && end >= BPF_CORE_READ(mm, start_stack))
+	else if (start <= mm->start_stack && end >= mm->start_stack)
 		info->vma = FAULT_VMA_STACK;
 	else
 		info->vma = FAULT_VMA_ANON;
@@ -293,16 +325,98 @@ static __always_inline void describe_vma(struct vm_area_struct *vma, struct vma_
 
 static long on_vma(struct task_struct *task, struct vm_area_struct *vma, struct vma_info *info)
 {
-	/* The growing stack faults below its VMA: the one found is the next above. */
 	describe_vma(vma, info);
 	return 0;
+}
+
+/*
+ * The VMA at addr, from the tree itself: a walk of two or three nodes under RCU, in which the kernel
+ * keeps nodes and VMAs alive. bpf_find_vma() takes mmap_lock, and as interrupts are off here it gives
+ * the lock back by an interrupt to itself: 12 us measured, against about 0.2 us for this.
+ *
+ * What is read may be half-way through a change; then the VMA is another or none, and as
+ * every read is checked, that is the worst. A node's kind is in bits 3 to 6 of the pointer to it,
+ * its last pivot is the node's own upper bound, and 0 ends the pivots before.
+ */
+#define MAPLE_LEAF_64	 1
+#define MAPLE_ARANGE_64	 3
+#define MAPLE_MAX_DEPTH	 6
+#define MAPLE_NODE_BYTES 256
+
+/* Nothing else is mapped so near below a stack (MIN_GAP of arch/x86/mm/mmap.c). */
+#define STACK_GAP (128UL << 20)
+
+struct maple_walk {
+	unsigned long pivot[15];
+	void *slot[16];
+};
+
+static __always_inline void *maple_step(struct maple_walk *w, void *entry, __u64 addr)
+{
+	unsigned long raw = (unsigned long)entry;
+	void *node = (void *)(raw & ~(MAPLE_NODE_BYTES - 1UL));
+	bool wide = ((raw >> 3) & 15) == MAPLE_ARANGE_64;
+	__u32 pivots = wide ? 9 : 15, at = pivots;
+	void *next = NULL;
+
+	if (bpf_probe_read_kernel(w->pivot, sizeof(w->pivot[0]) * 9,
+				  node + (wide ? bpf_core_field_offset(struct maple_arange_64, pivot) :
+						 bpf_core_field_offset(struct maple_range_64, pivot))))
+		return NULL;
+	if (!wide && bpf_probe_read_kernel(w->pivot + 9, sizeof(w->pivot[0]) * 6,
+					   node + bpf_core_field_offset(struct maple_range_64, pivot) + 9 * sizeof(long)))
+		return NULL;
+	for (__u32 i = 0; i < 15; i++) {
+		if (i >= pivots)
+			break;
+		if (w->pivot[i] >= addr || (!w->pivot[i] && i)) {
+			at = i;
+			break;
+		}
+	}
+	bpf_probe_read_kernel(&next, sizeof(next),
+			      node + (wide ? bpf_core_field_offset(struct maple_arange_64, slot) :
+					     bpf_core_field_offset(struct maple_range_64, slot)) +
+				      at * sizeof(void *));
+	return next;
+}
+
+static __always_inline bool is_maple_node(unsigned long entry)
+{
+	return (entry & 3) == 2 && entry > 4096;
+}
+
+static __always_inline struct vm_area_struct *walk_tree(struct mm_struct *mm, __u64 addr)
+{
+	void *entry = mm->mm_mt.ma_root;
+	struct maple_walk w = {};
+
+	if (!is_maple_node((unsigned long)entry))
+		return entry;
+	for (int depth = 0; depth < MAPLE_MAX_DEPTH; depth++) {
+		bool leaf = (((unsigned long)entry >> 3) & 15) == MAPLE_LEAF_64;
+
+		entry = maple_step(&w, entry, addr);
+		if (leaf || !entry)
+			return entry;
+	}
+	return NULL;
 }
 
 static __always_inline void find_vma(__u64 addr, struct vma_info *info)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct vm_area_struct *vma;
 
-	bpf_find_vma(task, addr, on_vma, info, 0);
+	if (!bpf_core_field_exists(((struct mm_struct *)0)->mm_mt)) {
+		bpf_find_vma(task, addr, on_vma, info, 0);
+		return;
+	}
+	vma = walk_tree(task->mm, addr);
+	if (vma && BPF_CORE_READ(vma, vm_start) <= addr && BPF_CORE_READ(vma, vm_end) > addr)
+		describe_vma(vma, info);
+	else if (task->mm->start_stack - addr < STACK_GAP)
+		info->vma = FAULT_VMA_STACK; /* about to grow */
 }
 
 static __always_inline void start_fault(__u64 addr, struct pt_regs *regs, __u64 error_code, __u8 flags)
@@ -313,6 +427,10 @@ static __always_inline void start_fault(__u64 addr, struct pt_regs *regs, __u64 
 
 	if (!wanted(id))
 		return;
+	if (only_pid) {
+		count_pid(id >> 32);
+		return;
+	}
 	e.ts_ns = !aggregate || want_latency ? bpf_ktime_get_ns() : 0;
 	e.addr = addr;
 	e.ip = !aggregate || by_ip ? regs->ip : 0;

@@ -95,7 +95,23 @@ struct vm_area_struct {
 	struct file *vm_file;
 };
 
+/* The tree of a process's VMAs since 6.1 (lib/maple_tree.c). */
+struct maple_tree {
+	void *ma_root;
+};
+
+struct maple_range_64 {
+	unsigned long pivot[15];
+	void *slot[16];
+};
+
+struct maple_arange_64 {
+	unsigned long pivot[9];
+	void *slot[10];
+};
+
 struct mm_struct {
+	struct maple_tree mm_mt;
 	unsigned long start_brk, brk, start_stack;
 };
 

@@ -87,6 +87,7 @@ static void set_groups(struct fault_trace *t)
 	s->rodata->aggregate = c->by != 0;
 	s->rodata->want_vma = c->vma || c->by & FAULT_BY_VMA || (c->latency && c->end == FAULT_END_PERF);
 	s->rodata->want_latency = c->latency;
+	s->rodata->only_pid = c->by == FAULT_BY_PID && !c->latency;
 	s->rodata->by_pid = c->by & FAULT_BY_PID;
 	s->rodata->by_comm = c->by & FAULT_BY_COMM;
 	s->rodata->by_vma = c->by & FAULT_BY_VMA;

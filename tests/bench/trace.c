@@ -8,9 +8,11 @@
  * mean. Figures are medians over the rounds.
  */
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <fcntl.h>
@@ -155,6 +157,10 @@ static void run_mode(struct mode *m, size_t round, const char *log)
 		pid = start_tracer(m, log);
 		wait_until_attached(m, log);
 	}
+	if (pid > 0 && waitpid(pid, NULL, WNOHANG) == pid) {
+		m->missing = true; /* it did not stay: nothing was traced */
+		return;
+	}
 	touch(&m->mean[round], &m->p50[round], &m->p99[round]);
 	if (pid > 0) {
 		kill(pid, SIGINT);
@@ -189,6 +195,15 @@ static void two_processes(const char *log)
 	pclose(f);
 }
 
+/* bpftrace wants tracefs; where it is not mounted, a mount of our own serves, seen by nobody else. */
+static void mount_tracefs(void)
+{
+	if (!access("/sys/kernel/tracing/trace_pipe", F_OK) || unshare(CLONE_NEWNS))
+		return;
+	if (!mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	char log[] = "/tmp/bench-trace-XXXXXX";
@@ -204,6 +219,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	close(fd);
+	mount_tracefs();
 	for (size_t i = 1; i < ARRAY_SIZE(modes); i++)
 		modes[i].missing = modes[i].command[0] != '$' && !installed(modes[i].command);
 	for (size_t round = 0; round < rounds; round++)
@@ -216,7 +232,7 @@ int main(int argc, char **argv)
 		const struct mode *m = &modes[i];
 
 		if (m->missing)
-			printf("%-28s not installed\n", m->name);
+			printf("%-28s not installed, or did not start\n", m->name);
 		else
 			printf("%-28s %8.0f %8.0f %8.0f %8.0f %8.2f\n", m->name, median(m->mean, rounds),
 			       median(m->p50, rounds), median(m->p99, rounds), median(m->added, rounds),
