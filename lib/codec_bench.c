@@ -352,15 +352,18 @@ static void count_bytes(struct job *j, enum bench_unit unit, struct bench_result
 			 (double)r->input_bytes * 100;
 }
 
-static size_t blocks_of(size_t len, enum bench_unit unit, size_t size, size_t working_set)
+static size_t blocks_of(const struct bench_input *in, enum bench_unit unit, size_t size,
+			size_t working_set)
 {
-	return unit == BENCH_PAGE ? len / size : MIN(len / size, MAX(working_set / size, 1));
+	if (unit == BENCH_BLOCK)
+		return MIN(in->len / size, MAX(working_set / size, 1));
+	return (in->page_len ? MIN(in->page_len, in->len) : in->len) / size;
 }
 
 static int job_init(struct job *j, struct codec_bench *b, enum bench_unit unit, size_t size,
 		    const struct bench_input *in, const struct bench_params *p)
 {
-	j->n_blocks = blocks_of(in->len, unit, size, p->working_set);
+	j->n_blocks = blocks_of(in, unit, size, p->working_set);
 	if (!j->n_blocks)
 		return -ENODATA;
 	j->in = in->data;
@@ -476,9 +479,9 @@ static double estimate_half(double ns_per_byte, double bytes, const struct bench
 }
 
 uint64_t codec_bench_estimate(const struct bench_speed *speed, enum bench_unit unit, size_t size,
-			      size_t input_len, const struct bench_params *params)
+			      const struct bench_input *in, const struct bench_params *params)
 {
-	double bytes = (double)(blocks_of(input_len, unit, size, params->working_set) * size);
+	double bytes = (double)(blocks_of(in, unit, size, params->working_set) * size);
 	double both = (speed->compress_ns_per_byte + speed->decompress_ns_per_byte) * bytes;
 	double ns = both; /* the validation */
 

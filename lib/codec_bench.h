@@ -79,6 +79,7 @@ struct bench_input {
 	const char *name;
 	const void *data; /* borrowed */
 	size_t len;
+	size_t page_len; /* page tests take this much of it; 0: all */
 };
 
 struct codec_bench;
@@ -111,7 +112,7 @@ int codec_bench_probe(struct codec_bench *b, const struct codec_spec *spec,
  * about a factor of two: the slow levels are slower still on large blocks. Pure.
  */
 uint64_t codec_bench_estimate(const struct bench_speed *speed, enum bench_unit unit, size_t size,
-			      size_t input_len, const struct bench_params *params);
+			      const struct bench_input *in, const struct bench_params *params);
 
 /*
  * The bytes of a pool that an object of len bytes takes, in the geometry of the kernel's zsmalloc
