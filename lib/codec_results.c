@@ -409,9 +409,9 @@ static int read_json(struct reading *in, const char *text, size_t len)
 	if (!json_object_object_get_ex(doc, "results", &list) ||
 	    !json_object_is_type(list, json_type_array))
 		bad(in, NULL, "there is no array \"results\"");
-	else if (json_object_object_get_ex(doc, "schema", &schema) &&
-		 json_object_get_int64(schema) != CODEC_RESULT_SCHEMA)
-		bad(in, NULL, "the schema is of another version");
+	else if (!json_object_object_get_ex(doc, "schema", &schema) || !schema ||
+		 strcmp(json_object_get_string(schema), CODEC_RESULT_SCHEMA))
+		bad(in, NULL, "the schema is not " CODEC_RESULT_SCHEMA);
 	for (size_t k = 0; !in->err && k < json_object_array_length(list); k++) {
 		json_object *obj = json_object_array_get_idx(list, k), *val;
 

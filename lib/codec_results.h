@@ -13,7 +13,7 @@
 #include "lib/rank.h"
 
 #define CODEC_RESULT_COLS   36
-#define CODEC_RESULT_SCHEMA 1
+#define CODEC_RESULT_SCHEMA "memscope.codec-sweep/1"
 
 /* The columns in order, for a sheet. Static data. */
 const struct out_col *codec_result_cols(void);
