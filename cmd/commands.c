@@ -3,6 +3,7 @@
 #include "cmd/cmd.h"
 
 extern const struct command cmd_doctor, cmd_trace_fault, cmd_trace_fork, cmd_trace_life, cmd_trace_swap;
+extern const struct command cmd_codec_list, cmd_codec_rank, cmd_codec_sweep, cmd_codec_train;
 
 static const struct command trace = {
 	.name = "trace",
@@ -16,6 +17,18 @@ static const struct command trace = {
 	},
 };
 
+static const struct command codec = {
+	.name = "codec",
+	.brief = "judge codecs: which one, at what cost, on whose memory",
+	.sub = (const struct command *const[]){
+		&cmd_codec_list,
+		&cmd_codec_rank,
+		&cmd_codec_sweep,
+		&cmd_codec_train,
+		NULL,
+	},
+};
+
 const struct command memscope = {
 	.name = "memscope",
 	.brief = "see, judge and use compressed memory",
@@ -23,6 +36,7 @@ const struct command memscope = {
 	       "save and cost, and does it.",
 	.sub = (const struct command *const[]){
 		&trace,
+		&codec,
 		&cmd_doctor,
 		NULL,
 	},
