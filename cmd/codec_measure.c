@@ -374,15 +374,17 @@ static void tell_end(struct codec_session *s, enum sweep_end end)
 static void tell_plan(const struct codec_session *s)
 {
 	uint64_t sec = (s->sweep.estimate_ns + NSEC_PER_SEC / 2) / NSEC_PER_SEC;
+	bool cut = s->sweep.limit_ns && s->sweep.limit_ns < s->sweep.estimate_ns;
 
 	if (sec < 2)
 		return;
-	cmd_notice(s->cmd, "%zu tests, about %llu:%02llu minutes%s", s->sweep.tests,
-		   (unsigned long long)sec / 60, (unsigned long long)sec % 60,
-		   s->sweep.limit_ns && s->sweep.limit_ns < s->sweep.estimate_ns
-			   ? ", more than the time limit"
-		   : sec > 60 ? " (--quick is shorter)"
-			      : "");
+	if (sec < 120)
+		cmd_notice(s->cmd, "%zu tests, about %llu seconds%s", s->sweep.tests,
+			   (unsigned long long)sec, cut ? ", more than the time limit" : "");
+	else
+		cmd_notice(s->cmd, "%zu tests, about %llu minutes%s", s->sweep.tests,
+			   (unsigned long long)(sec + 30) / 60,
+			   cut ? ", more than the time limit" : " (--quick takes seconds)");
 }
 
 int codec_measure(struct codec_session *s, const struct codec_input_opts *in,

@@ -396,7 +396,7 @@ static int read_sweep(struct codec_session *s, const char *path)
 		if (e.record)
 			snprintf(where, sizeof(where), "result %zu: ", e.record);
 		return cmd_exit(s->cmd, EXIT_FAILED, "%s: %s%s%s%s", shown, where,
-				e.column ? e.column : "", e.column ? " " : "", e.problem);
+				e.column ? e.column : "", e.column ? ": " : "", e.problem);
 	}
 	if (err)
 		return cmd_fail(s->cmd, err, "reading %s", shown);

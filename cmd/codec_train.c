@@ -251,6 +251,8 @@ static int train(const struct cmd *cmd, const struct samples *s, bool partial)
 				o->own.output);
 	if (err)
 		return cmd_fail(cmd, err, "cannot write %s", o->own.output);
+	if (with * 101 >= plain * 100)
+		cmd_notice(cmd, "the dictionary gains less than 1%%: not worth its memory");
 	return print(cmd, s, len, plain, with, partial);
 }
 

@@ -317,7 +317,7 @@ static void end_row(struct reading *in)
 
 	for (int i = 0; i < CODEC_RESULT_COLS && !in->err; i++) {
 		if (fields[i].needed && !in->seen[i])
-			bad(in, cols[i].key, "is missing");
+			bad(in, cols[i].key, "this column is missing");
 	}
 	if (!in->err && (!r->size_bytes || !r->input_bytes || r->compress.thread_cpu_ms < 0 ||
 			 r->decompress.thread_cpu_ms < 0))
@@ -366,6 +366,15 @@ static void csv_cell(void *text, size_t len, void *data)
 	in->at++;
 }
 
+static bool knows_columns(const struct reading *in)
+{
+	for (size_t i = 0; i < in->n_map; i++) {
+		if (in->map[i] >= 0)
+			return true;
+	}
+	return false;
+}
+
 static void csv_row(int c _unused_, void *data)
 {
 	struct reading *in = data;
@@ -374,6 +383,8 @@ static void csv_row(int c _unused_, void *data)
 		return;
 	if (in->headed)
 		end_row(in);
+	else if (!knows_columns(in))
+		bad(in, NULL, "neither JSON nor CSV of a sweep");
 	in->headed = true;
 	in->at = 0;
 }
