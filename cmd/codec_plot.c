@@ -72,6 +72,14 @@ static int compare_speed(const void *a, const void *b)
 	return (x->speed > y->speed) - (x->speed < y->speed);
 }
 
+/* Which points a block of data holds. */
+enum {
+	EVEN,
+	ODD,
+	ALL,
+	FRONT,
+};
+
 /* The points of one input, slowest first, with their front. */
 static size_t collect(const struct codec_results *r, struct choice c, const char *dataset,
 		      double factor, double min_savings_pct, struct point *points)
@@ -100,12 +108,15 @@ static size_t collect(const struct codec_results *r, struct choice c, const char
 	return n;
 }
 
-static void write_block(FILE *f, const struct point *points, size_t n, bool front_only)
+/* Labels stand above and below in turn, for neighbours crowd. */
+static void write_block(FILE *f, const char *name, const struct point *points, size_t n, int which)
 {
 	char label[RANK_LABEL_MAX];
 
+	fprintf(f, "$%s << EOD\n", name);
 	for (size_t i = 0; i < n; i++) {
-		if (!front_only || points[i].front)
+		if (which == ALL || (which == FRONT && points[i].front) ||
+		    (which != FRONT && (int)(i % 2) == which))
 			fprintf(f, "%.3f %.4f \"%s\"\n", points[i].speed, points[i].ratio,
 				codec_result_label(points[i].row, label));
 	}
@@ -125,50 +136,66 @@ static size_t find_datasets(const struct codec_results *r, const char **names)
 	return n;
 }
 
+/* One panel: the points of an input, sorted by speed. */
+static void write_panel(FILE *f, const char *name, const struct point *points, size_t n)
+{
+	double top = 0, bottom = 1e30;
+	bool front = false;
+
+	for (size_t i = 0; i < n; i++) {
+		top = MAX(top, points[i].ratio);
+		bottom = MIN(bottom, points[i].ratio);
+		front |= points[i].front;
+	}
+	write_block(f, "even", points, n, EVEN);
+	write_block(f, "odd", points, n, ODD);
+	write_block(f, "all", points, n, ALL);
+	write_block(f, "front", points, n, FRONT);
+	fputs("set title ", f);
+	plot_quote(f, name);
+	/* Room for the labels, which gnuplot does not count. */
+	fprintf(f, "\nset xrange [%.3f:%.3f]\nset yrange [%.4f:%.4f]\n", points[0].speed * 0.6,
+		points[n - 1].speed * 1.7, bottom - (top - bottom) * 0.15 - 0.1,
+		top + (top - bottom) * 0.15 + 0.1);
+	fputs("plot ", f);
+	if (front)
+		fputs("$front using 1:2 with linespoints lw 2 pt 7 ps 1.2 lc 7 notitle, ", f);
+	fputs("$all using 1:2 with points pt 6 ps 1.2 lc 6 notitle", f);
+	fputs(", $even using 1:2:3 with labels offset 0,0.9 font ',8' notitle", f);
+	if (n > 1)
+		fputs(", $odd using 1:2:3 with labels offset 0,-0.9 font ',8' notitle", f);
+	fputc('\n', f);
+}
+
 static void write_script(FILE *f, const struct codec_results *r, double factor,
-			 double min_savings_pct)
+			 double min_savings_pct, const char *path)
 {
 	struct choice c = choose(r);
 	struct point points[SWEEP_CODECS_MAX];
 	const char *names[SWEEP_INPUTS_MAX];
-	size_t n_names = find_datasets(r, names), drawn = 0;
-	bool used[SWEEP_INPUTS_MAX], front[SWEEP_INPUTS_MAX];
+	size_t n_names = find_datasets(r, names), columns = n_names > 1 ? 2 : 1;
+	size_t rows = (n_names + columns - 1) / columns;
 	char size[FORMAT_MAX];
 
-	fprintf(f, "set title 'Ratio against speed, %s %ss; lines: the front'\n",
-		format_size(c.size, size), c.unit);
+	plot_begin(f, path, columns > 1 ? 1200 : 900,
+		   (unsigned)(60 + rows * (columns > 1 ? 400 : 540)));
+	fprintf(f,
+		"set multiplot layout %zu,%zu title 'Ratio against speed, %ss of %s; filled and "
+		"joined: the front'\n",
+		rows, columns, c.unit, format_size(c.size, size));
 	if (factor > 0)
-		fprintf(f, "set xlabel 'MiB per CPU second (written once, read back %g times)'\n",
+		fprintf(f, "set xlabel 'MiB per CPU second, written once, read back %g times'\n",
 			factor);
 	else
 		fputs("set xlabel 'compression, MiB/s'\n", f);
-	fputs("set ylabel 'ratio'\nset logscale xy\nset grid\nset key outside right\n"
-	      "set offsets graph 0.05, graph 0.15, graph 0.05, graph 0.05\n",
-	      f);
+	fputs("set ylabel 'ratio'\nset logscale x\nset grid\n", f);
 	for (size_t i = 0; i < n_names; i++) {
 		size_t n = collect(r, c, names[i], factor, min_savings_pct, points);
 
-		used[i] = n != 0;
-		front[i] = false;
-		for (size_t k = 0; k < n; k++)
-			front[i] |= points[k].front;
-		fprintf(f, "$all%zu << EOD\n", i);
-		write_block(f, points, n, false);
-		fprintf(f, "$front%zu << EOD\n", i);
-		write_block(f, points, n, true);
+		if (n)
+			write_panel(f, names[i], points, n);
 	}
-	for (size_t i = 0; i < n_names; i++) {
-		if (!used[i])
-			continue;
-		fprintf(f, "%s $all%zu using 1:2 with points pt 7 lc %zu title ",
-			drawn++ ? "," : "plot", i, i + 1);
-		plot_quote(f, names[i]);
-		fprintf(f, ", $all%zu using 1:2:3 with labels offset 0,0.8 font ',9' notitle", i);
-		if (front[i])
-			fprintf(f, ", $front%zu using 1:2 with lines lw 2 lc %zu notitle", i,
-				i + 1);
-	}
-	fputs("\n", f);
+	fputs("unset multiplot\n", f);
 }
 
 int codec_plot(const struct cmd *cmd, const struct codec_results *r, double readback_factor,
@@ -182,8 +209,7 @@ int codec_plot(const struct cmd *cmd, const struct codec_results *r, double read
 
 	if (!f)
 		return cmd_fail(cmd, -ENOMEM, "drawing");
-	plot_begin(f, path);
-	write_script(f, r, readback_factor, min_savings_pct);
+	write_script(f, r, readback_factor, min_savings_pct, path);
 	if (fclose(f))
 		return cmd_fail(cmd, -ENOMEM, "drawing");
 	err = plot_run(script, len, why, sizeof(why));

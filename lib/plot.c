@@ -33,15 +33,12 @@ void plot_quote(FILE *script, const char *text)
 	fputc('\'', script);
 }
 
-int plot_begin(FILE *script, const char *path)
+int plot_begin(FILE *script, const char *path, unsigned width, unsigned height)
 {
 	if (!plot_name_ok(path))
 		return -EINVAL;
-	fputs(ends_in(path, ".svg")
-		      ? "set terminal svg size 960,640 noenhanced background 'white'\n"
-		      : "set terminal pngcairo size 960,640 noenhanced\n",
-	      script);
-	fputs("set output ", script);
+	fprintf(script, "set terminal %s size %u,%u noenhanced background 'white'\nset output ",
+		ends_in(path, ".svg") ? "svg" : "pngcairo", width, height);
 	plot_quote(script, path);
 	fputc('\n', script);
 	return 0;

@@ -14,7 +14,7 @@ bool plot_name_ok(const char *path);
  * Writes the lines that choose the terminal and the output file, with the name quoted, to script:
  * the first thing in it. -EINVAL: !plot_name_ok(path).
  */
-int plot_begin(FILE *script, const char *path);
+int plot_begin(FILE *script, const char *path, unsigned width, unsigned height);
 /* text in gnuplot's single quotes. */
 void plot_quote(FILE *script, const char *text);
 
