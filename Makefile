@@ -131,10 +131,13 @@ tests: all $(UNIT) $(HELPERS) $(FUZZ)
 
 # ---- benchmarks ----
 
-bench: bench-trace
+bench: bench-trace bench-codec
 
 bench-trace: all $(HELPERS) $(BENCH)
 	@MEMSCOPE=$(abspath $(O))/memscope O=$(abspath $(O)) $(O)/tests/bench/trace $(ROUNDS)
+
+bench-codec: $(O)/tests/bench/bench_codec
+	@$<
 
 # ---- installing ----
 
@@ -163,6 +166,6 @@ clean:
 help:
 	@sed -n '3,8s/^# \{0,1\}//p' Makefile
 	@echo 'make tests      run every test without installing anything; TESTS="unit cli" runs some suites'
-	@echo 'make bench      all benchmarks; bench-trace: what tracing costs'
+	@echo 'make bench      all benchmarks; bench-trace: what tracing costs; bench-codec: codecs against a plain loop'
 	@echo 'make generate   man pages and completions from the command table'
 	@echo 'make install    into DESTDIR and prefix; make uninstall takes it away'
