@@ -28,6 +28,7 @@ int input_read(int fd, size_t max_len, struct input *ret)
 {
 	_cleanup_(input_release) struct input in = {0};
 	struct stat st;
+	off_t start = lseek(fd, 0, SEEK_CUR);
 	size_t cap = 0;
 	char more;
 
@@ -52,8 +53,9 @@ int input_read(int fd, size_t max_len, struct input *ret)
 		in.len += (size_t)n;
 	}
 	in.truncated = in.len == max_len && read(fd, &more, 1) == 1;
-	if (S_ISREG(st.st_mode) && in.len < max_len && (uint64_t)st.st_size > in.len)
-		in.missing_bytes = (uint64_t)st.st_size - in.len;
+	if (S_ISREG(st.st_mode) && in.len < max_len && start >= 0 &&
+	    (uint64_t)st.st_size > (uint64_t)start + in.len)
+		in.missing_bytes = (uint64_t)st.st_size - (uint64_t)start - in.len;
 	*ret = in;
 	in.data = NULL;
 	return 0;
