@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
@@ -20,6 +21,29 @@
 
 #define PAGE         ((size_t)4096)
 #define WINDOW_PAGES (PROCMEM_WINDOW / PAGE)
+
+#define REGIONS 512
+#define ENTRIES ((size_t)65536)
+
+/* linux/fs.h of 6.7 and later: older headers lack it, and the kernel decides at run time. */
+struct scan_arg {
+	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+
+struct scan_region {
+	uint64_t start, end, categories;
+};
+
+#undef PAGEMAP_SCAN
+#define PAGEMAP_SCAN _IOWR('f', 16, struct scan_arg)
+
+#undef PAGE_IS_FILE
+#undef PAGE_IS_PRESENT
+#undef PAGE_IS_PFNZERO
+#define PAGE_IS_FILE    (UINT64_C(1) << 2)
+#define PAGE_IS_PRESENT (UINT64_C(1) << 3)
+#define PAGE_IS_PFNZERO (UINT64_C(1) << 5)
 
 #define PM_PRESENT (UINT64_C(1) << 63)
 #define PM_SWAP    (UINT64_C(1) << 62)
@@ -39,8 +63,12 @@ struct reader {
 	struct vma *vmas;
 	size_t n_vmas;
 	const struct procmem_params *params;
-	uint64_t wanted, present; /* pages of the sample, of all */
-	double due;               /* pages that should have been read by now */
+	uint64_t wanted, present;     /* pages of the sample, of all */
+	double due;                   /* pages that should have been read by now */
+	bool no_scan;                 /* the kernel has no PAGEMAP_SCAN */
+	uint64_t found;               /* pages, in all */
+	uint64_t pages[WINDOW_PAGES]; /* of the window under way */
+	int n_pages;
 	struct procmem_sample out;
 };
 
@@ -191,33 +219,6 @@ static bool alive(const struct reader *r, uint64_t addr)
 	return pread(r->mem, &byte, 1, (off_t)addr) != 0;
 }
 
-/* The pages of a window that are to be read. Returns -ESRCH when the address space is gone. */
-static int window_pages(const struct reader *r, uint64_t start, uint64_t end, uint64_t *pages)
-{
-	uint64_t entries[WINDOW_PAGES];
-	size_t want = (end - start) / PAGE;
-	ssize_t got;
-	int n = 0;
-
-	if (r->pagemap < 0) {
-		for (uint64_t at = start; at < end; at += PAGE)
-			pages[n++] = at;
-		return n;
-	}
-	got = pread(r->pagemap, entries, want * sizeof(*entries),
-		    (off_t)(start / PAGE * sizeof(*entries)));
-	if (got <= 0)
-		return -ESRCH;
-	for (size_t i = 0; i < (size_t)got / sizeof(*entries); i++) {
-		uint64_t pfn = entries[i] & PM_PFN;
-
-		if ((entries[i] & (PM_PRESENT | PM_FILE)) == PM_PRESENT &&
-		    !(pfn && pfn == r->zero_pfn))
-			pages[n++] = start + i * PAGE;
-	}
-	return n;
-}
-
 /* Reads pages[0..n) to dst. Returns how many came before the first that would not. */
 static int read_pages(struct reader *r, const uint64_t *pages, int n, unsigned char *dst)
 {
@@ -276,34 +277,121 @@ static int take_window(struct reader *r, const uint64_t *pages, int n)
 	return 0;
 }
 
-static int sample_vma(struct reader *r, const struct vma *vma)
+/* The window that is complete: is it its turn, and if so, it is read. */
+static int end_window(struct reader *r)
 {
-	double share = (double)r->wanted / (double)r->present;
-	uint64_t pages[WINDOW_PAGES], end;
+	uint64_t taken = r->out.len / PAGE;
+	int n = r->n_pages;
 
-	for (uint64_t at = vma->start; at < vma->end; at = end) {
-		uint64_t taken = r->out.len / PAGE;
-		int n, err;
+	r->n_pages = 0;
+	r->due += n * ((double)r->wanted / (double)r->present);
+	n = (int)MIN((uint64_t)n, r->wanted - taken);
+	if (!n || (double)taken >= r->due)
+		return 0;
+	if (r->params->stop && *r->params->stop)
+		return -EINTR;
+	if (r->params->progress)
+		r->params->progress(r->params->arg, r->out.len, r->wanted * PAGE);
+	return take_window(r, r->pages, n);
+}
 
-		end = MIN((at / PROCMEM_WINDOW + 1) * PROCMEM_WINDOW, vma->end);
-		n = window_pages(r, at, end, pages);
+/* Present pages, in ascending order. */
+static int add_pages(struct reader *r, uint64_t start, uint64_t end)
+{
+	int err = 0;
+
+	for (uint64_t at = start; at < end && !err; at += PAGE) {
+		if (r->n_pages && at / PROCMEM_WINDOW != r->pages[0] / PROCMEM_WINDOW)
+			err = end_window(r);
+		r->pages[r->n_pages++] = at;
+		r->found++;
+	}
+	return err;
+}
+
+/*
+ * PAGEMAP_SCAN walks page tables and so passes over terabytes that were only reserved; it also
+ * knows the page of zeros. -EOPNOTSUPP before Linux 6.7.
+ */
+static int scan_vma(struct reader *r, const struct vma *vma)
+{
+	struct scan_region regions[REGIONS];
+	struct scan_arg arg = {
+		.size = sizeof(arg),
+		.start = vma->start,
+		.end = vma->end,
+		.vec = (uintptr_t)regions,
+		.vec_len = REGIONS,
+		.category_inverted = PAGE_IS_FILE | PAGE_IS_PFNZERO,
+		.category_mask = PAGE_IS_PRESENT | PAGE_IS_FILE | PAGE_IS_PFNZERO,
+		.return_mask = PAGE_IS_PRESENT,
+	};
+
+	while (arg.start < vma->end) {
+		int n = ioctl(r->pagemap, PAGEMAP_SCAN, &arg), err = 0;
+
 		if (n < 0)
-			return n;
-		r->due += n * share;
-		if (!n || (double)taken >= r->due)
-			continue;
-		if (r->params->stop && *r->params->stop)
-			return -EINTR;
-		if (r->params->progress)
-			r->params->progress(r->params->arg, r->out.len, r->wanted * PAGE);
-		n = (int)MIN((uint64_t)n, r->wanted - taken);
-		if (!n)
-			return 0;
-		err = take_window(r, pages, n);
+			return errno == EINVAL || errno == ENOTTY ? -EOPNOTSUPP : -errno;
+		for (int i = 0; i < n && !err; i++)
+			err = add_pages(r, regions[i].start, regions[i].end);
 		if (err)
 			return err;
+		if (arg.walk_end <= arg.start)
+			break;
+		arg.start = arg.walk_end;
 	}
 	return 0;
+}
+
+/* The same by reading an entry for every page that there could be, until all that smaps counted is
+ * found. */
+static int read_vma(struct reader *r, const struct vma *vma)
+{
+	_cleanup_free_ uint64_t *entries = malloc(ENTRIES * sizeof(*entries));
+	uint64_t last = r->found + vma->anon_bytes / PAGE;
+
+	if (!entries)
+		return -ENOMEM;
+	for (uint64_t at = vma->start; at < vma->end && r->found < last;) {
+		size_t want = (size_t)MIN((vma->end - at) / PAGE, ENTRIES) * sizeof(*entries);
+		ssize_t got =
+			pread(r->pagemap, entries, want, (off_t)(at / PAGE * sizeof(*entries)));
+
+		if (got < (ssize_t)sizeof(*entries))
+			return -ESRCH;
+		for (size_t i = 0; i < (size_t)got / sizeof(*entries); i++, at += PAGE) {
+			uint64_t pfn = entries[i] & PM_PFN;
+			int err;
+
+			if ((entries[i] & (PM_PRESENT | PM_FILE)) != PM_PRESENT ||
+			    (pfn && pfn == r->zero_pfn))
+				continue;
+			err = add_pages(r, at, at + PAGE);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+static int sample_vma(struct reader *r, const struct vma *vma)
+{
+	int err = -EOPNOTSUPP;
+
+	if (r->pagemap < 0)
+		err = add_pages(r, vma->start, vma->end);
+	else if (!r->no_scan)
+		err = scan_vma(r, vma);
+	if (err == -EOPNOTSUPP) {
+		r->no_scan = true;
+		err = read_vma(r, vma);
+	}
+	if (!err)
+		err = end_window(r);
+	/* An address space that is gone has no pages, and says nothing of it. */
+	if (!err && !alive(r, vma->start))
+		err = -ESRCH;
+	return err;
 }
 
 static int sample(struct reader *r)
@@ -319,6 +407,7 @@ static int sample(struct reader *r)
 	if (!r->out.data)
 		return -ENOMEM;
 	r->zero_pfn = find_zero_pfn();
+	r->no_scan = r->params->by_entries;
 	/* Where the first window falls is the seed's choice; with no choice to make, all are taken.
 	 */
 	if (r->wanted < r->present)

@@ -26,6 +26,7 @@
 struct procmem_params {
 	uint64_t max_bytes; /* of the sample; a multiple of 4 KiB is used */
 	uint64_t seed;      /* where the first window is */
+	bool by_entries;    /* do as kernels before 6.7 need it: without PAGEMAP_SCAN */
 	/* Looked at between windows: non-zero ends the sample there (ret->stopped). May be NULL. */
 	const volatile sig_atomic_t *stop;
 	/* Called before each window, with the bytes read so far. May be NULL. */

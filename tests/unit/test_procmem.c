@@ -86,7 +86,7 @@ static uint64_t rss(pid_t pid)
 
 START_TEST(test_everything)
 {
-	const struct procmem_params p = {.max_bytes = GiB, .seed = 1};
+	const struct procmem_params p = {.max_bytes = GiB, .seed = 1, .by_entries = _i};
 	pid_t pid = start_child();
 	struct procmem_sample s;
 	uint64_t before = rss(pid);
@@ -266,7 +266,7 @@ int main(void)
 	int failed;
 
 	tcase_set_timeout(t, 60);
-	tcase_add_test(t, test_everything);
+	tcase_add_loop_test(t, test_everything, 0, 2);
 	tcase_add_test(t, test_sample);
 	tcase_add_test(t, test_exits_half_way);
 	tcase_add_test(t, test_stopped);
