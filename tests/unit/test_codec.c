@@ -5,6 +5,7 @@
 #include "lib/codec.h"
 #include "lib/codec_train.h"
 #include "lib/dataset.h"
+#include "tests/unit/unit.h"
 
 #define PAGE 4096
 
@@ -292,10 +293,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("codec");
 	TCase *t = tcase_create("codec");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, test_spec_parse);
@@ -308,10 +306,5 @@ int main(void)
 	tcase_add_test(t, test_train_errors);
 	tcase_add_test(t, test_limits);
 	tcase_add_test(t, test_same_filled);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(t, "codec");
 }

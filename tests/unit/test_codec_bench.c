@@ -6,6 +6,7 @@
 #include "lib/codec_bench.h"
 #include "lib/codec_sweep.h"
 #include "lib/dataset.h"
+#include "tests/unit/unit.h"
 
 #define PAGE ((size_t)4096)
 
@@ -226,10 +227,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("codec_bench");
 	TCase *t = tcase_create("codec_bench");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, test_page_classes);
@@ -239,10 +237,5 @@ int main(void)
 	tcase_add_test(t, test_ladder);
 	tcase_add_test(t, test_sweep);
 	tcase_add_test(t, test_sweep_cut_short);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(t, "codec_bench");
 }

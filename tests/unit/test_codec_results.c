@@ -6,6 +6,7 @@
 
 #include "lib/codec_results.h"
 #include "lib/plot.h"
+#include "tests/unit/unit.h"
 
 static struct bench_result sample(void)
 {
@@ -194,20 +195,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("codec_results");
 	TCase *t = tcase_create("codec_results");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(t, test_both_ways, 0, 2);
 	tcase_add_test(t, test_rank_entry);
 	tcase_add_test(t, test_least_csv);
 	tcase_add_test(t, test_bad);
 	tcase_add_test(t, test_plot_names);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(t, "codec_results");
 }

@@ -4,6 +4,7 @@
 
 #include "lib/codec.h"
 #include "lib/dataset.h"
+#include "tests/unit/unit.h"
 
 #define LEN (64 * KiB)
 
@@ -119,10 +120,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("dataset");
 	TCase *t = tcase_create("dataset");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(t, test_never_changes, 0, DATASET_COUNT);
 	tcase_add_loop_test(t, test_parts, 0, DATASET_COUNT);
@@ -130,10 +128,5 @@ int main(void)
 	tcase_add_test(t, test_pct);
 	tcase_add_loop_test(t, test_not_same_filled, 0, DATASET_COUNT);
 	tcase_add_test(t, test_names);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(t, "dataset");
 }

@@ -10,6 +10,7 @@
 #include "lib/file.h"
 #include "lib/input.h"
 #include "lib/procmem.h"
+#include "tests/unit/unit.h"
 
 #define PAGE   ((size_t)4096)
 #define FILLED ((size_t)(8 * MiB))
@@ -260,10 +261,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("procmem");
 	TCase *t = tcase_create("procmem");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, test_everything, 0, 2);
@@ -274,10 +272,5 @@ int main(void)
 	tcase_add_test(t, test_refused);
 	tcase_add_test(t, test_input_pipe);
 	tcase_add_test(t, test_input_shrinks);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(t, "procmem");
 }

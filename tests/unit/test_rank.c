@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/rank.h"
+#include "tests/unit/unit.h"
 
 /* 1 000 pages of real memory, as measured: ratio, ns to compress, ns to restore. */
 static struct rank_entry entry(const char *label, enum rank_family family, int level, double ratio,
@@ -180,10 +181,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("rank");
 	TCase *t = tcase_create("rank");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, test_formula);
 	tcase_add_test(t, test_eligibility);
@@ -194,10 +192,5 @@ int main(void)
 	tcase_add_test(t, test_nothing_saves);
 	tcase_add_test(t, test_no_cost);
 	tcase_add_test(t, test_custom_profile);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(t, "rank");
 }
