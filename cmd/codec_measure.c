@@ -411,6 +411,9 @@ int codec_measure(struct codec_session *s, const struct codec_input_opts *in,
 		err = sweep_plan(&s->sweep, s->bench);
 	if (!err) {
 		tell_plan(s);
+		/* Loading and planning count too. */
+		if (s->sweep.limit_ns)
+			s->sweep.limit_ns -= MIN(now_ns() - s->start_ns, s->sweep.limit_ns - 1);
 		err = sweep_run(&s->sweep, s->bench, &end);
 	}
 	if (s->tty)

@@ -442,7 +442,7 @@ int codec_bench_probe(struct codec_bench *b, const struct codec_spec *spec,
 	const struct bench_params p = {.working_set = 64 * KiB};
 	_cleanup_codec_ struct codec *codec = NULL;
 	struct job j = {0};
-	uint64_t t0, t1, t2;
+	uint64_t t0, t1, t2, compress = UINT64_MAX, decompress = UINT64_MAX;
 	size_t size = MIN(in->len, 64 * KiB);
 	int err;
 
@@ -457,17 +457,20 @@ int codec_bench_probe(struct codec_bench *b, const struct codec_spec *spec,
 		return err;
 	j.todo[0] = 0;
 	j.n_todo = 1;
-	/* Twice: the first call of a context sets up its tables. */
-	if (!compress_pass(&j))
-		return j.err;
-	t0 = now_ns();
-	if (!compress_pass(&j))
-		return j.err;
-	t1 = now_ns();
-	decompress_pass(&j);
-	t2 = now_ns();
-	ret->compress_ns_per_byte = (double)(t1 - t0) / (double)size;
-	ret->decompress_ns_per_byte = (double)(t2 - t1) / (double)size;
+	/* The first call of a context sets up its tables, and another task may get in between: the
+	 * best of three. */
+	for (int i = 0; i < 3; i++) {
+		t0 = now_ns();
+		if (!compress_pass(&j))
+			return j.err;
+		t1 = now_ns();
+		decompress_pass(&j);
+		t2 = now_ns();
+		compress = MIN(compress, t1 - t0);
+		decompress = MIN(decompress, t2 - t1);
+	}
+	ret->compress_ns_per_byte = (double)compress / (double)size;
+	ret->decompress_ns_per_byte = (double)decompress / (double)size;
 	return 0;
 }
 
