@@ -4,12 +4,17 @@
 
 _memscope_words() { # what may follow the command $1
     case $1 in
-    'memscope') echo 'trace doctor help --help --version' ;;
+    'memscope') echo 'trace codec doctor help --help --version' ;;
     'memscope trace') echo 'fault fork life swap --help' ;;
     'memscope trace fault') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration --vma --symbols --latency --by --top --interval --hist --groups -n --max-events --buffer --trace-pipe --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --' ;;
     'memscope trace fork') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration -t --threads -n --max-events --buffer --trace-pipe --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --' ;;
     'memscope trace life') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration -t --threads -n --max-events --buffer --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --' ;;
     'memscope trace swap') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration --interval --top --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --' ;;
+    'memscope codec') echo 'list rank sweep train --help' ;;
+    'memscope codec list') echo '--format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help' ;;
+    'memscope codec rank') echo '--dataset --file --pid --max-size --seed --codec --dict --runs --warmups --cpu --quick --time-limit --min-savings-pct --profile --readback-factor --from --size --page-size --packed --plot --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help' ;;
+    'memscope codec sweep') echo '--dataset --file --pid --max-size --seed --codec --dict --runs --warmups --cpu --quick --time-limit --min-savings-pct --size --page-size --unit --plot --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help' ;;
+    'memscope codec train') echo '--dataset --file --pid --max-size --seed -o --output --dict-size --sample-size --codec --force --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help' ;;
     'memscope doctor') echo '--format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help' ;;
     esac
 }
@@ -76,6 +81,54 @@ _memscope_value() { # KIND WORDS: how the value of option $2 of the command $1 i
     'memscope trace swap --interval') echo 'value' ;;
     'memscope trace swap --top') echo 'value' ;;
     'memscope trace swap --format') echo 'words table json pretty csv kv' ;;
+    'memscope codec list --format') echo 'words table json pretty csv kv' ;;
+    'memscope codec rank --dataset') echo 'value' ;;
+    'memscope codec rank --file') echo 'path' ;;
+    'memscope codec rank --pid') echo 'pid' ;;
+    'memscope codec rank --max-size') echo 'value' ;;
+    'memscope codec rank --seed') echo 'value' ;;
+    'memscope codec rank --codec') echo 'value' ;;
+    'memscope codec rank --dict') echo 'path' ;;
+    'memscope codec rank --runs') echo 'value' ;;
+    'memscope codec rank --warmups') echo 'value' ;;
+    'memscope codec rank --cpu') echo 'value' ;;
+    'memscope codec rank --time-limit') echo 'value' ;;
+    'memscope codec rank --min-savings-pct') echo 'value' ;;
+    'memscope codec rank --profile') echo 'value' ;;
+    'memscope codec rank --readback-factor') echo 'value' ;;
+    'memscope codec rank --from') echo 'value' ;;
+    'memscope codec rank --size') echo 'value' ;;
+    'memscope codec rank --page-size') echo 'value' ;;
+    'memscope codec rank --plot') echo 'path' ;;
+    'memscope codec rank --format') echo 'words table json pretty csv kv' ;;
+    'memscope codec sweep --dataset') echo 'value' ;;
+    'memscope codec sweep --file') echo 'path' ;;
+    'memscope codec sweep --pid') echo 'pid' ;;
+    'memscope codec sweep --max-size') echo 'value' ;;
+    'memscope codec sweep --seed') echo 'value' ;;
+    'memscope codec sweep --codec') echo 'value' ;;
+    'memscope codec sweep --dict') echo 'path' ;;
+    'memscope codec sweep --runs') echo 'value' ;;
+    'memscope codec sweep --warmups') echo 'value' ;;
+    'memscope codec sweep --cpu') echo 'value' ;;
+    'memscope codec sweep --time-limit') echo 'value' ;;
+    'memscope codec sweep --min-savings-pct') echo 'value' ;;
+    'memscope codec sweep --size') echo 'value' ;;
+    'memscope codec sweep --page-size') echo 'value' ;;
+    'memscope codec sweep --unit') echo 'value' ;;
+    'memscope codec sweep --plot') echo 'path' ;;
+    'memscope codec sweep --format') echo 'words table json pretty csv kv' ;;
+    'memscope codec train --dataset') echo 'value' ;;
+    'memscope codec train --file') echo 'path' ;;
+    'memscope codec train --pid') echo 'pid' ;;
+    'memscope codec train --max-size') echo 'value' ;;
+    'memscope codec train --seed') echo 'value' ;;
+    'memscope codec train -o') echo 'path' ;;
+    'memscope codec train --output') echo 'path' ;;
+    'memscope codec train --dict-size') echo 'value' ;;
+    'memscope codec train --sample-size') echo 'value' ;;
+    'memscope codec train --codec') echo 'value' ;;
+    'memscope codec train --format') echo 'words table json pretty csv kv' ;;
     'memscope doctor --format') echo 'words table json pretty csv kv' ;;
     *) echo - ;;
     esac
@@ -121,7 +174,7 @@ _memscope() {
         [[ " $(_memscope_words "$path") " == *" $word "* ]] || return
         path+=" $word"
         case $path in
-        'memscope trace fault'|'memscope trace fork'|'memscope trace life'|'memscope trace swap'|'memscope doctor') leaf=1 ;;
+        'memscope trace fault'|'memscope trace fork'|'memscope trace life'|'memscope trace swap'|'memscope codec list'|'memscope codec rank'|'memscope codec sweep'|'memscope codec train'|'memscope doctor') leaf=1 ;;
         esac
     done
     if [[ $leaf ]]; then
