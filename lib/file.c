@@ -14,9 +14,16 @@ void file_set_sysroot(const char *root)
 	sysroot = root ? root : "";
 }
 
+static bool is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return !strncmp(path, dir, len) && (!path[len] || path[len] == '/');
+}
+
 const char *file_under_sysroot(const char *path, char *buf, size_t size)
 {
-	bool below = *sysroot && (!strncmp(path, "/proc", 5) || !strncmp(path, "/sys", 4));
+	bool below = *sysroot && (is_below(path, "/proc") || is_below(path, "/sys"));
 
 	snprintf(buf, size, "%s%s", below ? sysroot : "", path);
 	return buf;

@@ -12,7 +12,7 @@ static uint64_t slot_from(size_t n)
 
 static uint64_t slot_to(size_t n)
 {
-	return UINT64_C(1) << (n + 1);
+	return n < 63 ? UINT64_C(1) << (n + 1) : UINT64_MAX;
 }
 
 uint64_t hist_quantile(const uint64_t *counts, size_t slots, double q)

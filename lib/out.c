@@ -149,17 +149,23 @@ static void put_json_str(struct cursor *c, const char *s)
 	put_char(c, '"');
 }
 
+/* Control bytes are shown as in tables: they are for nobody's terminal, and line ends in cells break readers. */
 static void put_csv_str(struct cursor *c, const char *s)
 {
-	if (!s[strcspn(s, ",\"\r\n")]) {
-		put_str(c, s);
+	if (!s[strcspn(s, ",\"")]) {
+		put_printable(c, s);
 		return;
 	}
 	put_char(c, '"');
-	for (; *s; s++) {
+	while (*s) {
+		size_t n = utf8_len((const unsigned char *)s);
+		char one[8] = "";
+
 		if (*s == '"')
 			put_char(c, '"');
-		put_char(c, *s);
+		memcpy(one, s, MAX(n, 1));
+		put_printable(c, one);
+		s += MAX(n, 1);
 	}
 	put_char(c, '"');
 }
@@ -294,6 +300,7 @@ static void pad(struct cursor *c, char *start, int width, bool right)
 static void put_row(struct cursor *c, const struct out_col *cols, size_t n_cols,
 		    const struct out_val *vals, enum out_format format, bool wide, bool kv_all)
 {
+	const char *row = c->p;
 	bool first = true;
 
 	if (format == OUT_JSON || format == OUT_PRETTY)
@@ -325,7 +332,7 @@ static void put_row(struct cursor *c, const struct out_col *cols, size_t n_cols,
 	if (format == OUT_JSON || format == OUT_PRETTY)
 		put_char(c, '}');
 	if (format == OUT_TABLE)
-		while (c->p[-1] == ' ')
+		while (c->p > row && c->p[-1] == ' ')
 			c->p--;
 	put_char(c, '\n');
 }

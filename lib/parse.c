@@ -61,6 +61,8 @@ int parse_hex(const char *s, uint64_t *ret)
 {
 	if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X'))
 		s += 2;
+	if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) /* strtoull() would take a second one */
+		return -EINVAL;
 	return strtou(s, 16, ret);
 }
 
@@ -127,10 +129,10 @@ static int scaled(const char *s, uint64_t unit, uint64_t min, uint64_t max, uint
 		err = decimal_prefix(s, &d, &end);
 		if (err)
 			return err;
-		d *= (double)unit;
-		if (d < 0 || d >= 18446744073709551615.0)
+		d = round(d * (double)unit);
+		if (d < 0 || d >= 18446744073709551616.0) /* 2^64 */
 			return -ERANGE;
-		v = (uint64_t)llround(MIN(d, 9.2e18));
+		v = (uint64_t)d;
 	}
 	if (v < min || v > max)
 		return -ERANGE;
@@ -152,6 +154,9 @@ static int parse_with_units(const char *s, const struct unit *units, size_t n_un
 
 	if (err)
 		return err;
+	/* No exponents: strtod() took "1e3", and scaled() would see a 1. */
+	if (suffix != s + strspn(s, "+-.0123456789"))
+		return -EINVAL;
 	for (size_t i = 0; i < n_units; i++)
 		if (!strcasecmp(suffix, units[i].name))
 			return scaled(s, units[i].factor, min, max, ret);
