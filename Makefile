@@ -64,7 +64,7 @@ FUZZ     := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help demo check tests generate bench clean install uninstall deps FORCE
+.PHONY: all help demo check check-guest tests bench-trace bench-codec generate bench clean install uninstall deps FORCE
 
 all: $(O)/memscope
 
@@ -123,8 +123,12 @@ demo: deps
 	@scripts/demo $(O)/memscope
 
 check:
-	@scripts/deps build test
+	@scripts/deps build test guest
 	@$(MAKE) --no-print-directory tests
+
+check-guest: all $(HELPERS)
+	@scripts/deps guest
+	@MEMSCOPE=$(abspath $(O))/memscope O=$(abspath $(O)) tests/run guest
 
 tests: all $(UNIT) $(HELPERS) $(FUZZ)
 	@MEMSCOPE=$(abspath $(O))/memscope O=$(abspath $(O)) tests/run $(TESTS)
@@ -166,6 +170,7 @@ clean:
 help:
 	@sed -n '3,8s/^# \{0,1\}//p' Makefile
 	@echo 'make tests      run every test without installing anything; TESTS="unit cli" runs some suites'
+	@echo 'make check-guest  the tests in QEMU guests only'
 	@echo 'make bench      all benchmarks; bench-trace: what tracing costs; bench-codec: codecs against a plain loop'
 	@echo 'make generate   man pages and completions from the command table'
 	@echo 'make install    into DESTDIR and prefix; make uninstall takes it away'

@@ -7,8 +7,8 @@ stand_in() {
     cat >memscope <<'END'
 #!/bin/bash
 case "$*" in
---introspect) echo '{"schema":"x","name":"memscope","commands":[{"name":"doctor","options":[{"name":"--json"}]},
-    {"name":"workload","commands":[{"name":"list"},{"name":"run","brief":"a \"quoted\" text"}]},{"name":"arena","commands":[{"name":"bench"}]}]}' ;;
+--introspect) echo '{"schema":"memscope.commands/1","commands":[{"path":"memscope","group":true},{"path":"memscope doctor","group":false},
+    {"path":"memscope workload run","brief":"a \"quoted\" text","group":false},{"path":"memscope arena bench","group":false}]}' ;;
 --version) echo "memscope 0.0 stand-in" ;;
 "doctor --json") echo '{"schema":"memscope.doctor/1","commands":[{"name":"trace fault","state":"ok","remedy":null}]}' ;;
 doctor) echo "trace fault  ok" ;;

@@ -36,7 +36,7 @@ install_hint() {
         qemu-utils) fedora+=(qemu-img) arch+=(qemu-img) ;;
         busybox-static) fedora+=(busybox) arch+=(busybox) ;;
         xz-utils) fedora+=(xz) arch+=(xz) ;;
-        perl-base) fedora+=(perl-interpreter) arch+=(perl) ;;
+        perl) fedora+=(perl-interpreter) arch+=(perl) ;;
         openssh-client) fedora+=(openssh-clients) arch+=(openssh) ;;
         *) fedora+=("$p") arch+=("$p") ;;
         esac

@@ -208,7 +208,7 @@ END
         fi
     done <<END
 $LAB_QEMU qemu-system-x86 exec
-perl perl-base exec
+perl perl exec
 flock util-linux exec
 xz xz-utils exec
 zstd zstd foreign-kernels

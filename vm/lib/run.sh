@@ -19,7 +19,7 @@ qemu_guard() {
 
 need_qemu() {
     have "$LAB_QEMU" || die "$E_MISSING" "$LAB_QEMU is not installed; $(install_hint qemu-system-x86)"
-    need perl perl-base
+    need perl perl
     [[ $(uname -m) == x86_64 ]] || die "$E_MISSING" "the lab's kernels are for x86-64; this machine is $(uname -m)"
     qemu_guard
 }
