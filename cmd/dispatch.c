@@ -24,6 +24,7 @@ enum {
 	KEY_PRETTY,
 	KEY_CSV,
 	KEY_WIDE,
+	KEY_USAGE,
 };
 
 static const char *const format_words[] = { "table", "json", "pretty", "csv", "kv", NULL };
@@ -37,6 +38,7 @@ static const struct argp_option common_options[] = {
 	{ "quiet", 'q', NULL, 0, "No notices on stderr; losses are still reported", 100 },
 	{ "verbose", 'v', NULL, 0, "Say more on stderr, with libbpf's own messages", 100 },
 	{ "help", 'h', NULL, 0, "Show this help", 101 },
+	{ "usage", KEY_USAGE, NULL, 0, "Show the options in short", 101 },
 	{ 0 },
 };
 
@@ -70,6 +72,9 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'h':
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+		return 0;
+	case KEY_USAGE:
+		argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_EXIT_OK);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -228,6 +233,15 @@ uint64_t opt_size(const struct argp_state *state, const char *option, const char
 	return v;
 }
 
+/* Bounds of hours and more, which format_duration() would give in seconds. */
+static char *format_bound(uint64_t ns, char buf[FORMAT_MAX])
+{
+	if (ns < 3600 * NSEC_PER_SEC)
+		return format_duration(ns, buf);
+	snprintf(buf, FORMAT_MAX, "%lluh", (unsigned long long)(ns / (3600 * NSEC_PER_SEC)));
+	return buf;
+}
+
 uint64_t opt_duration(const struct argp_state *state, const char *option, const char *arg,
 		      uint64_t min_ns, uint64_t max_ns)
 {
@@ -236,7 +250,7 @@ uint64_t opt_duration(const struct argp_state *state, const char *option, const 
 
 	if (parse_duration(arg, min_ns, max_ns, &v))
 		argp_error(state, "%s '%s': want a time from %s to %s, like 500ms, 10s or 2m", option, arg,
-			   format_duration(min_ns, lo), format_duration(max_ns, hi));
+			   format_bound(min_ns, lo), format_bound(max_ns, hi));
 	return v;
 }
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* `memscope help`, the help of groups, and the table as JSON for man/generate. */
+#include <ctype.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
+
+#define HELP_WIDTH 79
 
 static const struct command *find(const struct command *group, const char *name)
 {
@@ -12,10 +15,28 @@ static const struct command *find(const struct command *group, const char *name)
 	return NULL;
 }
 
+/* Broken into lines at spaces, as argp does with the help of leaf commands. */
+static void print_wrapped(const char *text)
+{
+	while (strlen(text) > HELP_WIDTH) {
+		const char *end = memrchr(text, ' ', HELP_WIDTH + 1);
+
+		if (!end)
+			break;
+		printf("%.*s\n", (int)(end - text), text);
+		text = end + 1;
+	}
+	printf("%s\n", text);
+}
+
 void cmd_print_group(const struct command *c, const char *path)
 {
 	printf("Usage: %s COMMAND [OPTION...]\n\n", path);
-	printf("%s\n\nCommands:\n", c->doc ? c->doc : c->brief);
+	if (c->doc)
+		print_wrapped(c->doc);
+	else
+		printf("%c%s.\n", toupper((unsigned char)c->brief[0]), c->brief + 1);
+	printf("\nCommands:\n");
 	for (const struct command *const *s = c->sub; *s; s++) {
 		if ((*s)->flags & CMD_HIDDEN)
 			continue;
@@ -26,7 +47,7 @@ void cmd_print_group(const struct command *c, const char *path)
 	printf("\n`%s COMMAND --help' describes a command.\n", path);
 	if (c == &memscope)
 		printf("`memscope --version' prints the version. Exit codes: 0 ok, 1 failed, 2 usage,\n"
-		       "3 a privilege or resource is missing, 4 the kernel lacks a feature, 5 a check failed.\n");
+		       "3 a privilege or resource is missing, 4 the kernel lacks a feature, 5 a check\nfailed.\n");
 }
 
 int cmd_help(int argc, char **argv)
@@ -44,11 +65,11 @@ int cmd_help(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 		snprintf(path + len, sizeof(path) - len, " %s", argv[i]);
-		if (!c->sub) {
-			char help[] = "--help", *args[] = { argv[i], help, NULL };
+	}
+	if (!c->sub) {
+		char help[] = "--help", *args[] = { path, help, NULL };
 
-			return cmd_run(c, path, 2, args);
-		}
+		return cmd_run(c, path, 2, args);
 	}
 	cmd_print_group(c, path);
 	return EXIT_OK;
@@ -163,5 +184,7 @@ int cmd_introspect(void)
 	json_object_object_add(root, "commands", all);
 	err = out_json(stdout, root, true);
 	json_object_put(root);
+	if (err)
+		fprintf(stderr, "memscope: writing to standard output: %s\n", strerror(-err));
 	return err ? EXIT_FAILED : EXIT_OK;
 }

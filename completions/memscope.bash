@@ -6,16 +6,16 @@ _memscope_words() { # what may follow the command $1
     case $1 in
     'memscope') echo 'trace codec doctor help --help --version' ;;
     'memscope trace') echo 'fault fork life swap --help' ;;
-    'memscope trace fault') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration --vma --symbols --latency --by --top --interval --hist --groups -n --max-events --buffer --trace-pipe --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --' ;;
-    'memscope trace fork') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration -t --threads -n --max-events --buffer --trace-pipe --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --' ;;
-    'memscope trace life') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration -t --threads -n --max-events --buffer --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --' ;;
-    'memscope trace swap') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration --interval --top --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --' ;;
+    'memscope trace fault') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration --vma --symbols --latency --by --top --interval --hist --groups -n --max-events --buffer --trace-pipe --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage --' ;;
+    'memscope trace fork') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration -t --threads -n --max-events --buffer --trace-pipe --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage --' ;;
+    'memscope trace life') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration -t --threads -n --max-events --buffer --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage --' ;;
+    'memscope trace swap') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration --interval --top --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage --' ;;
     'memscope codec') echo 'list rank sweep train --help' ;;
-    'memscope codec list') echo '--format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help' ;;
-    'memscope codec rank') echo '--dataset --file --pid --max-size --seed --codec --dict --runs --warmups --cpu --quick --time-limit --min-savings-pct --profile --readback-factor --from --size --page-size --packed --plot --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help' ;;
-    'memscope codec sweep') echo '--dataset --file --pid --max-size --seed --codec --dict --runs --warmups --cpu --quick --time-limit --min-savings-pct --size --page-size --unit --plot --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help' ;;
-    'memscope codec train') echo '--dataset --file --pid --max-size --seed -o --output --dict-size --sample-size --codec --force --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help' ;;
-    'memscope doctor') echo '--format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help' ;;
+    'memscope codec list') echo '--format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope codec rank') echo '--dataset --file --pid --max-size --seed --codec --dict --runs --warmups --cpu --quick --time-limit --min-savings-pct --profile --readback-factor --from --size --page-size --packed --plot --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope codec sweep') echo '--dataset --file --pid --max-size --seed --codec --dict --runs --warmups --cpu --quick --time-limit --min-savings-pct --size --page-size --unit --plot --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope codec train') echo '--dataset --file --pid --max-size --seed -o --output --dict-size --sample-size --codec --force --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope doctor') echo '--format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     esac
 }
 

@@ -11,6 +11,12 @@
 #define CELL_MAX    512	 /* longest cell that is not text */
 #define ROW_RESERVE 8192 /* a row is cut to this; no row of ours comes near */
 
+/* After a failed call of stdio. */
+static int stdio_error(void)
+{
+	return errno ? -errno : -EIO;
+}
+
 /* ---- text ---- */
 
 /* Length of the valid UTF-8 sequence of printable characters at p, or 0. */
@@ -563,7 +569,7 @@ static int sheet_print_table(const struct out_sheet *sheet, FILE *f, bool wide)
 	if (!err && scols_print_table_to_string(table, &text))
 		err = -ENOMEM;
 	if (!err && text && (fputs(text, f) == EOF || fputc('\n', f) == EOF))
-		err = -EIO;
+		err = stdio_error();
 	free(text);
 	scols_unref_table(table);
 	return err;
@@ -650,5 +656,5 @@ int out_json(FILE *f, json_object *obj, bool pretty)
 
 	if (!text)
 		return -ENOMEM;
-	return fputs(text, f) == EOF || fputc('\n', f) == EOF ? -EIO : 0;
+	return fputs(text, f) == EOF || fputc('\n', f) == EOF ? stdio_error() : 0;
 }

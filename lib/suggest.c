@@ -37,7 +37,9 @@ struct suggestion suggestion_start(const char *typed)
 
 void suggestion_offer(struct suggestion *s, const char *word)
 {
-	unsigned d = distance(s->typed, word);
+	size_t len = strlen(s->typed);
+	/* A beginning of two letters or more is meant as an abbreviation. */
+	unsigned d = len >= 2 && !strncmp(s->typed, word, len) ? 1 : distance(s->typed, word);
 
 	if (d < s->distance) {
 		s->distance = d;

@@ -23,6 +23,14 @@ START_TEST(near_words)
 }
 END_TEST
 
+START_TEST(abbreviations)
+{
+	ck_assert_str_eq(nearest("do"), "doctor");
+	ck_assert_str_eq(nearest("fau"), "fault");
+	ck_assert_ptr_null(nearest("d"));
+}
+END_TEST
+
 START_TEST(far_words)
 {
 	ck_assert_ptr_null(nearest(""));
@@ -44,4 +52,4 @@ START_TEST(the_best_wins_whatever_the_order)
 }
 END_TEST
 
-UNIT_MAIN("suggest", near_words, far_words, the_best_wins_whatever_the_order)
+UNIT_MAIN("suggest", near_words, abbreviations, far_words, the_best_wins_whatever_the_order)
