@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+"$MEMSCOPE" doctor --jsno
