@@ -1,3 +1,0 @@
-# shellcheck shell=bash
-# SPDX-License-Identifier: BSD-2-Clause
-"$MEMSCOPE" -h
