@@ -10,4 +10,4 @@ while read -r -a words; do
     _memscope
     [[ " ${COMPREPLY[*]} " == *" ${words[-1]} "* ]] || echo "${words[*]} is not offered"
 done <options
-[ -s options ] && echo done
+[ -s options ] && echo complete

@@ -9,4 +9,4 @@ mkdir bin && ln -s "$MEMSCOPE" bin/memscope && PATH=$PWD/bin:$PATH
 while read -r line; do
     timeout 60 bash -c "$line" >out 2>err </dev/null || { echo "exit $?: $line"; cat err; }
 done <examples
-[ -s examples ] && echo done
+[ -s examples ] && echo complete

@@ -9,7 +9,7 @@ for c in t["commands"]:
     assert c["examples"], c["path"] + ": no example"
     for e in c["examples"]:
         line = e["line"].removeprefix("sudo ")
-        assert (line + " ").startswith(c["path"] + " "), line
+        assert line.startswith("memscope ") and c["path"] in line, line
         assert e["test"] in ("run", "sigint") and e["what"], line
     seen = set()
     for o in c["options"]:
