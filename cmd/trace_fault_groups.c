@@ -189,6 +189,7 @@ static int add_row(struct fault_groups *g, struct out_sheet *sheet, const struct
 		  by & FAULT_BY_CLASS		      ? COL_CLASS :
 		  by & FAULT_BY_VMA		      ? COL_WHERE :
 							COL_SYMBOL] = OUT_S("(others)");
+		v[COL_VMA] = v[COL_WHERE]; /* which is for tables only */
 		return out_sheet_add(sheet, v);
 	}
 	v[COL_PID] = OUT_U(c->key.pid);
@@ -219,7 +220,7 @@ static bool is_json(const struct cmd *cmd)
 	return cmd->out.format == OUT_JSON || cmd->out.format == OUT_PRETTY;
 }
 
-/* The rows, largest first. Tables and CSV stop at --top; the rest is one row, so that sums stay whole. */
+/* The rows, largest first. Those beyond --top are one row, so that sums stay whole. */
 static struct out_sheet *make_sheet(struct fault_groups *g, struct fault_count *list, size_t n,
 				    const struct totals *all)
 {

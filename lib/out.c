@@ -303,6 +303,15 @@ static void pad(struct cursor *c, char *start, int width, bool right)
 	c->p += n;
 }
 
+/* Tables have no spaces at the end of lines. */
+static void end_line(struct cursor *c, const char *start, enum out_format format)
+{
+	if (format == OUT_TABLE)
+		while (c->p > start && c->p[-1] == ' ')
+			c->p--;
+	put_char(c, '\n');
+}
+
 static void put_row(struct cursor *c, const struct out_col *cols, size_t n_cols,
 		    const struct out_val *vals, enum out_format format, bool wide, bool kv_all)
 {
@@ -337,15 +346,13 @@ static void put_row(struct cursor *c, const struct out_col *cols, size_t n_cols,
 	}
 	if (format == OUT_JSON || format == OUT_PRETTY)
 		put_char(c, '}');
-	if (format == OUT_TABLE)
-		while (c->p > row && c->p[-1] == ' ')
-			c->p--;
-	put_char(c, '\n');
+	end_line(c, row, format);
 }
 
 static void put_heading(struct cursor *c, const struct out_col *cols, size_t n_cols,
 			enum out_format format, bool wide)
 {
+	const char *line = c->p;
 	bool first = true;
 
 	for (size_t i = 0; i < n_cols; i++) {
@@ -361,7 +368,7 @@ static void put_heading(struct cursor *c, const struct out_col *cols, size_t n_c
 		if (format == OUT_TABLE)
 			pad(c, start, cols[i].width, !is_text(&cols[i]));
 	}
-	put_char(c, '\n');
+	end_line(c, line, format);
 }
 
 /* ---- streams ---- */

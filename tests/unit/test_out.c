@@ -112,6 +112,17 @@ START_TEST(stream_table_wide)
 }
 END_TEST
 
+START_TEST(no_spaces_at_line_ends)
+{
+	static const struct out_col c[] = { { "a", "A", OUT_STR, 8, 0 }, { "b", "B", OUT_STR, 8, 0 } };
+	const struct out_val row[] = { OUT_S("x"), OUT_S("y") }, empty[] = { OUT_S(""), OUT_S("") };
+	const struct out_val *const rows[] = { row, empty };
+	_cleanup_free_ char *text = stream_text(OUT_TABLE, false, c, ARRAY_SIZE(c), rows, 2);
+
+	ck_assert_str_eq(text, "A        B\nx        y\n\n");
+}
+END_TEST
+
 START_TEST(extremes)
 {
 	static const struct out_col c[] = {
@@ -399,6 +410,6 @@ START_TEST(json_document)
 }
 END_TEST
 
-UNIT_MAIN("out", stream_json, stream_csv, stream_kv, stream_kv_of_everything, stream_table, stream_table_wide, extremes,
+UNIT_MAIN("out", stream_json, stream_csv, stream_kv, stream_kv_of_everything, stream_table, stream_table_wide, no_spaces_at_line_ends, extremes,
 	  escaping_json, escaping_csv, escaping_table_and_kv, printable, many_rows_come_whole, write_errors_stick,
 	  stream_takes_whole_objects, sheet_formats, sheet_json, sheet_without_rows, sheet_text_is_safe, json_document)
