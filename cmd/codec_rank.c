@@ -55,15 +55,17 @@ static void add_profile(struct argp_state *state, struct rank_opts *o, struct ra
 		o->own.profiles[o->own.n_profiles++] = p;
 }
 
+static const char *const profile_words[] = {"hot", "warm", "cool", "cold", NULL};
+static const struct cmd_words option_words[] = {{"profile", profile_words, false}, {}};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	static const char *const names[] = {"hot", "warm", "cool", "cold", NULL};
 	struct rank_opts *o = container_of(state->input, struct rank_opts, own);
 
 	switch (key) {
 	case KEY_PROFILE:
 		add_profile(state, o,
-			    *rank_profile_find(names[opt_word(state, "--profile", arg, names)]));
+			    *rank_profile_find(profile_words[opt_word(state, "--profile", arg, profile_words)]));
 		return 0;
 	case KEY_FACTOR:
 		add_profile(
@@ -480,7 +482,7 @@ const struct command cmd_codec_rank = {
 		(const struct cmd_part[]){
 			{&codec_input_argp, offsetof(struct rank_opts, in)},
 			{&codec_measure_argp, offsetof(struct rank_opts, measure)},
-			{&argp, offsetof(struct rank_opts, own)},
+			{&argp, offsetof(struct rank_opts, own), option_words},
 			{},
 		},
 	.opts_size = sizeof(struct rank_opts),

@@ -31,9 +31,11 @@ static const struct argp_option options[] = {
 	{0},
 };
 
+static const char *const unit_words[] = {"both", "block", "page", NULL};
+static const struct cmd_words option_words[] = {{"unit", unit_words, false}, {}};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	static const char *const units[] = {"both", "block", "page", NULL};
 	struct sweep_opts *o = container_of(state->input, struct sweep_opts, own);
 	size_t unit;
 
@@ -45,7 +47,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		codec_sizes_parse(state, "--page-size", arg, BENCH_PAGE, o->own.sizes, &o->own.n);
 		return 0;
 	case KEY_UNIT:
-		unit = opt_word(state, "--unit", arg, units);
+		unit = opt_word(state, "--unit", arg, unit_words);
 		o->own.no_pages = unit == 1;
 		o->own.no_blocks = unit == 2;
 		return 0;
@@ -176,7 +178,7 @@ const struct command cmd_codec_sweep = {
 		(const struct cmd_part[]){
 			{&codec_input_argp, offsetof(struct sweep_opts, in)},
 			{&codec_measure_argp, offsetof(struct sweep_opts, measure)},
-			{&argp, offsetof(struct sweep_opts, own)},
+			{&argp, offsetof(struct sweep_opts, own), option_words},
 			{},
 		},
 	.opts_size = sizeof(struct sweep_opts),

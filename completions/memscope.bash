@@ -94,7 +94,7 @@ _memscope_value() { # KIND WORDS: how the value of option $2 of the command $1 i
     'memscope codec rank --cpu') echo 'value' ;;
     'memscope codec rank --time-limit') echo 'value' ;;
     'memscope codec rank --min-savings-pct') echo 'value' ;;
-    'memscope codec rank --profile') echo 'value' ;;
+    'memscope codec rank --profile') echo 'words hot warm cool cold' ;;
     'memscope codec rank --readback-factor') echo 'value' ;;
     'memscope codec rank --from') echo 'value' ;;
     'memscope codec rank --size') echo 'value' ;;
@@ -115,7 +115,7 @@ _memscope_value() { # KIND WORDS: how the value of option $2 of the command $1 i
     'memscope codec sweep --min-savings-pct') echo 'value' ;;
     'memscope codec sweep --size') echo 'value' ;;
     'memscope codec sweep --page-size') echo 'value' ;;
-    'memscope codec sweep --unit') echo 'value' ;;
+    'memscope codec sweep --unit') echo 'words both block page' ;;
     'memscope codec sweep --plot') echo 'path' ;;
     'memscope codec sweep --format') echo 'words table json pretty csv kv' ;;
     'memscope codec train --dataset') echo 'value' ;;
@@ -196,6 +196,14 @@ _memscope() {
             return
         fi
     fi
+    case $path in
+    'memscope codec rank'|'memscope codec sweep'|'memscope codec train')
+        if [[ $cur != -* ]]; then
+            _memscope_complete path '' "$cur"
+            return
+        fi
+        ;;
+    esac
     mapfile -t COMPREPLY < <(compgen -W "$(_memscope_words "$path")" -- "$cur")
 }
 

@@ -22,5 +22,8 @@ words memscope trace fault --latency --by
 words memscope trace fault --duration ''
 words memscope trace fault --vma --sy
 words memscope doctor --js
+touch page.bin
+words memscope codec rank pa
+words memscope codec rank --profile c
 words memscope nothing --js
 words memscope trace fault -- no-such-program-
