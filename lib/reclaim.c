@@ -11,24 +11,15 @@
 
 int reclaim_vmstat_read(struct reclaim_vmstat *ret)
 {
-	static const char *const steals[] = { "pgsteal_kswapd", "pgsteal_direct", "pgsteal_khugepaged",
-					      "pgsteal_proactive" };
 	struct reclaim_vmstat v = {};
 	_cleanup_free_ char *text = NULL;
 	int err = file_read_all("/proc", "vmstat", &text);
 
 	if (err)
 		return err;
-	/* Without CONFIG_SWAP the first two are absent: nothing is swapped. */
+	/* Without CONFIG_SWAP both are absent: nothing is swapped. */
 	text_find_u64(text, "pswpin", &v.pswpin);
 	text_find_u64(text, "pswpout", &v.pswpout);
-	text_find_u64(text, "pgmajfault", &v.pgmajfault);
-	for (size_t i = 0; i < ARRAY_SIZE(steals); i++) {
-		uint64_t n = 0;
-
-		if (!text_find_u64(text, steals[i], &n))
-			v.pgsteal += n;
-	}
 	*ret = v;
 	return 0;
 }

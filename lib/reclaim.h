@@ -10,8 +10,6 @@
 
 struct reclaim_vmstat {
 	uint64_t pswpin, pswpout; /* pages, since boot */
-	uint64_t pgmajfault;
-	uint64_t pgsteal; /* pages reclaimed by kswapd, directly, by khugepaged and by others, all together */
 };
 
 /* -ENOENT without /proc/vmstat. */

@@ -13,8 +13,6 @@ START_TEST(vmstat)
 	ck_assert_int_eq(reclaim_vmstat_read(&v), 0);
 	ck_assert_uint_eq(v.pswpin, 4242);
 	ck_assert_uint_eq(v.pswpout, 123456);
-	ck_assert_uint_eq(v.pgmajfault, 1717);
-	ck_assert_uint_eq(v.pgsteal, 1000000 + 20000 + 300 + 4);
 }
 END_TEST
 
@@ -26,7 +24,6 @@ START_TEST(vmstat_without_swap)
 	ck_assert_int_eq(reclaim_vmstat_read(&v), 0);
 	ck_assert_uint_eq(v.pswpin, 0);
 	ck_assert_uint_eq(v.pswpout, 0);
-	ck_assert_uint_eq(v.pgmajfault, 1717);
 }
 END_TEST
 

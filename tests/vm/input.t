@@ -153,7 +153,7 @@ case_disk_full() {
 }
 
 case_experiment_without_steps() {
-    printf '#!/bin/sh\necho %s\n' "'{\"name\":\"memscope\",\"commands\":[{\"name\":\"doctor\",\"options\":[]}]}'" >memscope
+    printf '#!/bin/sh\necho %s\n' "'{\"commands\":[{\"path\":\"memscope\",\"group\":true},{\"path\":\"memscope doctor\",\"group\":false}]}'" >memscope
     chmod +x memscope
     expect 3 env MEMSCOPE="$T/memscope" "$LAB" experiment --out "$T/bundle"
     says "neither 'workload run' nor 'arena bench'"

@@ -185,6 +185,10 @@ console_text() {
 }
 
 show_console() {
+    local panic
+    # The words that matter may stand far above the end.
+    panic=$(console_text | tr -d '\000\033\r' | grep -m 1 'Kernel panic')
+    [[ -z $panic ]] || say "${panic#*] }"
     say "the last lines of the guest's console:"
     console_text | tr -d '\000\033\r' | tail -n "$LAB_CONSOLE_LINES" | sed 's/^/  | /' >&2
     if [[ -s $RUN/qemu.log ]]; then sed 's/^/  qemu: /' "$RUN/qemu.log" | tail -n 5 >&2; fi
