@@ -343,6 +343,7 @@ int arena_check(struct memscope_arena *a)
 {
 	struct store_ctx ctx = {.arena = a};
 
+	lanes_synchronize(); /* the handler thread wakes the program a moment before it is done */
 	for (uint32_t i = 1; i < REGIONS_MAX; i++) {
 		struct region *r = a->regions[i];
 		int line = r ? region_check(r) : 0;

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The arena against a plain shadow copy, in every way that it can be set up.
+ *
+ * MEMSCOPE_MODEL_OPS=N runs N operations for each (default 30000), MEMSCOPE_SEED=N repeats a run.
+ */
+#include <check.h>
+
+#include "lib/parse.h"
+#include "tests/arena_model.h"
+
+struct setup {
+	const char *name;
+	struct memscope_arena_options opts;
+};
+
+static const struct setup setups[] = {
+	{"signal", {.min_savings_pct = 5}},
+	{"signal, remap", {.min_savings_pct = 5, .eviction = MEMSCOPE_EVICT_REMAP}},
+	{"signal, checksums", {.min_savings_pct = 1, .flags = MEMSCOPE_ARENA_CHECKSUM}},
+	{"signal, small pool", {.min_savings_pct = 5, .capacity_bytes = 256 << 10}},
+	{"signal, small pool that restores",
+	 {.min_savings_pct = 5,
+	  .capacity_bytes = 512 << 10,
+	  .when_full = MEMSCOPE_FULL_RESTORE_OLDEST}},
+	{"signal, a pool of one page", {.min_savings_pct = 20, .capacity_bytes = 4096}},
+	{"thread", {.min_savings_pct = 5, .access = MEMSCOPE_ACCESS_THREAD}},
+	{"thread, remap",
+	 {.min_savings_pct = 5,
+	  .access = MEMSCOPE_ACCESS_THREAD,
+	  .eviction = MEMSCOPE_EVICT_REMAP}},
+	{"explicit", {.min_savings_pct = 5, .access = MEMSCOPE_ACCESS_EXPLICIT}},
+	{"explicit, small pool that restores",
+	 {.min_savings_pct = 5,
+	  .access = MEMSCOPE_ACCESS_EXPLICIT,
+	  .capacity_bytes = 1 << 20,
+	  .when_full = MEMSCOPE_FULL_RESTORE_OLDEST}},
+};
+
+static uint64_t from_env(const char *name, uint64_t otherwise)
+{
+	const char *s = getenv(name);
+	uint64_t v = otherwise;
+
+	ck_assert(!s || !parse_u64(s, 0, UINT64_MAX, &v));
+	return v;
+}
+
+START_TEST(model)
+{
+	const struct setup *s = &setups[_i];
+	uint64_t seed = from_env("MEMSCOPE_SEED", now_ns());
+	struct model_source src = {
+		.random = seed,
+		.left = from_env("MEMSCOPE_MODEL_OPS", 30000),
+	};
+
+	printf("  %s: seed %llu\n", s->name, (unsigned long long)seed);
+	fflush(stdout);
+	ck_assert_msg(!model_run(&s->opts, src, true), "%s: seed %llu", s->name,
+		      (unsigned long long)seed);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("arena_model");
+	TCase *tc = tcase_create("model");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_loop_test(tc, model, 0, ARRAY_SIZE(setups));
+	tcase_set_timeout(tc, 0);
+	suite_add_tcase(suite, tc);
+	sr = srunner_create(suite);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? 1 : 0;
+}
