@@ -9,6 +9,13 @@
 #include "lib/parse.h"
 #include "tests/arena_model.h"
 
+/* A child that starts its handler thread anew is what is tested; ThreadSanitizer would end it. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "die_after_fork=0";
+}
+
 struct setup {
 	const char *name;
 	struct memscope_arena_options opts;
