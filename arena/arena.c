@@ -339,11 +339,10 @@ static int region_check(struct region *r)
 	return 0;
 }
 
-int arena_check(struct memscope_arena *a)
+static int check_locked(struct memscope_arena *a)
 {
 	struct store_ctx ctx = {.arena = a};
 
-	lanes_synchronize(); /* the handler thread wakes the program a moment before it is done */
 	for (uint32_t i = 1; i < REGIONS_MAX; i++) {
 		struct region *r = a->regions[i];
 		int line = r ? region_check(r) : 0;
@@ -352,4 +351,15 @@ int arena_check(struct memscope_arena *a)
 			return line;
 	}
 	return store_check(&a->store, &evict_store_ops, &ctx);
+}
+
+int arena_check(struct memscope_arena *a)
+{
+	int line;
+
+	/* The handler thread may be at a message that is old, or wake the program before it is done. */
+	lanes_lock();
+	line = check_locked(a);
+	lanes_unlock();
+	return line;
 }

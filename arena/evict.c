@@ -512,7 +512,7 @@ int evict_compact(struct lane *ln, struct memscope_arena *a, unsigned slack_perm
 void evict_upkeep(struct lane *ln, struct memscope_arena *a, unsigned max_segs)
 {
 	static const unsigned slack[] = {
-		[MEMSCOPE_PHASE_NORMAL] = 70,
+		[MEMSCOPE_PHASE_NORMAL] = 50,
 		[MEMSCOPE_PHASE_ACTIVE] = 250,
 		[MEMSCOPE_PHASE_IDLE] = 30,
 	};

@@ -108,7 +108,7 @@ enum memscope_advice {
 };
 
 enum memscope_phase {
-	MEMSCOPE_PHASE_NORMAL, /* compressing also cleans the pool: under 7 % of it is dead */
+	MEMSCOPE_PHASE_NORMAL, /* compressing also cleans the pool: under 5 % of it is dead */
 	MEMSCOPE_PHASE_ACTIVE, /* the program is busy: cleaning waits until a quarter is dead */
 	MEMSCOPE_PHASE_IDLE, /* nothing urgent: clean and give memory back now, and keep it tight */
 };

@@ -19,7 +19,7 @@
  *	   └────────────────────────────── trim ────────────────────────────────┘
  *
  * Full segments hang in one of 64 buckets by their live bytes. A free that takes a segment over the
- * edge of its bucket (every 16 KiB) relinks it: that and opening or closing a segment are the only
+ * edge of its bucket (every 8 KiB) relinks it: that and opening or closing a segment are the only
  * uses of the lock. The victim of cleaning is the first of the lowest bucket, so no operation looks
  * at more segments than the one it works on.
  *
@@ -46,7 +46,7 @@
 #include "arena/mem.h"
 
 #define PAGE     4096U
-#define SEG_MAX  ((uint32_t)MiB)
+#define SEG_MAX  ((uint32_t)(512 * KiB))
 #define LEN_BITS 17
 #define KEEP_MIN 4
 
@@ -445,7 +445,7 @@ bool store_wants_cleaning(const struct store *s, unsigned slack_permille)
 	uint64_t full = atomic_load_explicit(&s->full_bytes, memory_order_relaxed);
 	uint64_t live = atomic_load_explicit(&s->live_bytes, memory_order_relaxed);
 
-	return full > live + live / 1000 * slack_permille + 2 * (uint64_t)seg_size(s);
+	return full > live + live / 1000 * slack_permille + seg_size(s);
 }
 
 /* The victim leaves its lists and is not freed until victim_done(). */

@@ -111,7 +111,7 @@ struct store_totals {
 };
 
 /*
- * capacity: bytes, at least 4 KiB (-EINVAL); 0: no limit (8 TiB). Segments are 1 MiB, or a
+ * capacity: bytes, at least 4 KiB (-EINVAL); 0: no limit (8 TiB). Segments are 512 KiB, or a
  * sixteenth of the capacity where that is less, at least 4 KiB. -ENOMEM.
  */
 int store_init(struct store *s, uint64_t capacity, bool checksum);
@@ -136,7 +136,7 @@ struct store_object store_get(const struct store *s, uint64_t loc, bool check);
 void store_prefetch(const struct store *s, uint64_t loc);
 void store_free(struct store *s, uint64_t loc);
 
-/* Are more than slack_permille of the full segments' live bytes dead? Two segments are not enough.
+/* Are more than slack_permille of the full segments' live bytes dead? One segment is not enough.
  */
 bool store_wants_cleaning(const struct store *s, unsigned slack_permille);
 /*

@@ -20,12 +20,6 @@
 #define WRITERS 3
 #define WORDS	(PAGE_SIZE / sizeof(uint64_t))
 
-const char *__tsan_default_options(void);
-const char *__tsan_default_options(void)
-{
-	return "die_after_fork=0";
-}
-
 struct hammer {
 	struct memscope_arena *arena;
 	uint64_t (*mem)[WORDS];
