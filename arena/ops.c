@@ -351,16 +351,18 @@ int memscope_arena_compress(struct memscope_arena *arena, void *addr, size_t len
 
 static int compact(struct memscope_arena *arena, unsigned slack_permille)
 {
+	uint64_t most = store_totals(&arena->store).segments;
 	struct op op;
-	int err;
+	int err = 0;
 
-	do {
+	/* Each segment once: more would run after threads that free as fast as this cleans. */
+	for (uint64_t i = 0; i <= most && !err; i++) {
 		op_lane(&op, arena, true);
 		err = evict_compact(op.ln, arena, slack_permille, 1);
-		if (err == -ENOENT)
+		if (err || i == most)
 			store_trim(&arena->store, 0);
 		op_end(&op);
-	} while (!err);
+	}
 	return err == -ENOENT || err == -ENOSPC ? 0 : err;
 }
 

@@ -18,7 +18,7 @@
  *	   │			    CLEANING ────────all moved or freed─────────┼─┘
  *	   └────────────────────────────── trim ────────────────────────────────┘
  *
- * Full segments hang in one of 64 buckets by their live bytes. A free that takes a segment over the
+ * Full segments hang in one of 64 buckets by how much of them is not dead. A free that takes a segment over the
  * edge of its bucket (every 8 KiB) relinks it: that and opening or closing a segment are the only
  * uses of the lock. The victim of cleaning is the first of the lowest bucket, so no operation looks
  * at more segments than the one it works on.
@@ -32,7 +32,7 @@
  *0, and a reader's object is live until that reader (or a thread after it) frees it.
  *  - The cleaner reads a victim without holding its objects; a victim is not freed under it,
  *because only FULL segments are freed.
- *  - sum(full) = full_bytes = n_full * size; sum(full.counted) = live_bytes.
+ *  - sum(full) = full_bytes = n_full * size; sum(full.counted) = kept_bytes.
  *
  * Lock order: head, then store.lock. Neither is held while ops are called, but for the cleaner
  *head.
@@ -90,10 +90,19 @@ static inline uint8_t *loc_mem(const struct store *s, uint64_t loc)
 	return seg_mem(s, loc_seg(s, loc)) + (loc * 8 & (seg_size(s) - 1));
 }
 
-/* The lowest bucket holds the emptiest segments. */
-static inline uint8_t bucket_of(const struct store *s, uint32_t live)
+/*
+ * What cleaning a segment cannot win: its live bytes, and the end that was too short for an object,
+ * since it may be so again.
+ */
+static inline uint32_t kept_bytes(const struct store *s, const struct store_seg *seg, uint32_t live)
 {
-	return (uint8_t)((uint64_t)live * (STORE_BUCKETS - 1) >> s->seg_shift);
+	return live + seg_size(s) - atomic_load_explicit(&seg->fill, memory_order_relaxed);
+}
+
+/* The lowest bucket holds the segments that are most dead. */
+static inline uint8_t bucket_of(const struct store *s, uint32_t kept)
+{
+	return (uint8_t)((uint64_t)kept * (STORE_BUCKETS - 1) >> s->seg_shift);
 }
 
 size_t store_object_size(const struct store *s, size_t len)
@@ -110,17 +119,18 @@ size_t store_max_len(const struct store *s)
 
 static void bucket_add(struct store *s, uint32_t segno, struct store_seg *seg, uint32_t live)
 {
-	uint8_t b = bucket_of(s, live);
+	uint32_t kept = kept_bytes(s, seg, live);
+	uint8_t b = bucket_of(s, kept);
 
 	seg->bucket = b;
-	seg->counted = live;
+	seg->counted = kept;
 	seg->prev = STORE_NONE;
 	seg->next = s->bucket[b];
 	if (seg->next != STORE_NONE)
 		seg_of(s, seg->next)->prev = segno;
 	s->bucket[b] = segno;
 	s->bucket_map |= UINT64_C(1) << b;
-	atomic_fetch_add_explicit(&s->live_bytes, live, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->kept_bytes, kept, memory_order_relaxed);
 }
 
 static void bucket_del(struct store *s, struct store_seg *seg)
@@ -133,7 +143,7 @@ static void bucket_del(struct store *s, struct store_seg *seg)
 		seg_of(s, seg->next)->prev = seg->prev;
 	if (s->bucket[seg->bucket] == STORE_NONE)
 		s->bucket_map &= ~(UINT64_C(1) << seg->bucket);
-	atomic_fetch_sub_explicit(&s->live_bytes, seg->counted, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&s->kept_bytes, seg->counted, memory_order_relaxed);
 }
 
 static void age_add(struct store *s, uint32_t segno, struct store_seg *seg)
@@ -301,7 +311,7 @@ static void close_segment(struct store *s, struct store_head *h)
 		return;
 	spin_lock(&s->lock);
 	seg = seg_of(s, h->segno);
-	seg->fill = fill;
+	atomic_store_explicit(&seg->fill, fill, memory_order_relaxed);
 	s->n_open--;
 	atomic_fetch_sub_explicit(&seg->live, seg_size(s) - fill, memory_order_acq_rel);
 	settle(s, h->segno, seg);
@@ -431,10 +441,12 @@ void store_free(struct store *s, uint64_t loc)
 	uint32_t segno = loc_seg(s, loc);
 	struct store_object obj = store_get(s, loc, false);
 	uint32_t size = (uint32_t)store_object_size(s, obj.len);
-	uint32_t old =
-		atomic_fetch_sub_explicit(&seg_of(s, segno)->live, size, memory_order_acq_rel);
+	struct store_seg *seg = seg_of(s, segno);
+	uint32_t old = atomic_fetch_sub_explicit(&seg->live, size, memory_order_acq_rel);
+	/* Of a segment still open this is nonsense; closing it will put that right. */
+	uint32_t kept = kept_bytes(s, seg, old);
 
-	if (old == size || bucket_of(s, old) != bucket_of(s, old - size))
+	if (old == size || bucket_of(s, kept) != bucket_of(s, kept - size))
 		relink(s, segno);
 }
 
@@ -443,9 +455,9 @@ void store_free(struct store *s, uint64_t loc)
 bool store_wants_cleaning(const struct store *s, unsigned slack_permille)
 {
 	uint64_t full = atomic_load_explicit(&s->full_bytes, memory_order_relaxed);
-	uint64_t live = atomic_load_explicit(&s->live_bytes, memory_order_relaxed);
+	uint64_t kept = atomic_load_explicit(&s->kept_bytes, memory_order_relaxed);
 
-	return full > live + live / 1000 * slack_permille + seg_size(s);
+	return full > kept + kept / 1000 * slack_permille + seg_size(s);
 }
 
 /* The victim leaves its lists and is not freed until victim_done(). */
@@ -635,6 +647,7 @@ static int check_segment(struct store *s, const struct store_ops *ops, void *ctx
 {
 	struct store_seg *seg = seg_of(s, segno);
 	uint32_t live = 0, fill = seg->fill, rest = 0;
+	uint8_t bucket;
 
 	for (size_t i = 0; seg->state == SEG_OPEN && i <= STORE_HEADS; i++) {
 		struct store_head *h = i < STORE_HEADS ? &s->heads[i] : &s->cleaner;
@@ -660,7 +673,8 @@ static int check_segment(struct store *s, const struct store_ops *ops, void *ctx
 	}
 	CHECK(seg->live == live + rest);
 	CHECK(seg->state != SEG_FULL || live);
-	CHECK(seg->state != SEG_FULL || seg->bucket == bucket_of(s, live));
+	bucket = bucket_of(s, kept_bytes(s, seg, live));
+	CHECK(seg->state != SEG_FULL || seg->bucket == bucket);
 	return 0;
 }
 
@@ -673,7 +687,8 @@ int store_check(struct store *s, const struct store_ops *ops, void *ctx)
 	for (uint32_t i = 0; i < s->n_segs; i++) {
 		count[seg_of(s, i)->state]++;
 		line = check_segment(s, ops, ctx, i);
-		CHECK(!line);
+		if (line)
+			return line;
 	}
 	CHECK(count[SEG_CLEANING] == 0);
 	CHECK(count[SEG_OPEN] == s->n_open && count[SEG_FULL] == s->n_full);
@@ -686,7 +701,7 @@ int store_check(struct store *s, const struct store_ops *ops, void *ctx)
 			CHECK(++listed <= s->n_full);
 		}
 	}
-	CHECK(listed == s->n_full && counted == s->live_bytes);
+	CHECK(listed == s->n_full && counted == s->kept_bytes);
 	CHECK(s->full_bytes == (uint64_t)s->n_full << s->seg_shift);
 	for (uint32_t i = s->oldest; i != STORE_NONE; prev = i, i = seg_of(s, i)->newer) {
 		CHECK(seg_of(s, i)->older == prev);

@@ -40,8 +40,8 @@ enum seg_state {
 struct store_seg {
 	/* Bytes of objects not yet freed. While open: counts the unwritten rest as live too. */
 	_Atomic uint32_t live;
-	uint32_t fill;         /* where the last object ends; final once full */
-	uint32_t counted;      /* live, as the totals have it */
+	_Atomic uint32_t fill; /* where the last object ends; final once full */
+	uint32_t counted;      /* not dead, as the totals have it */
 	uint32_t prev, next;   /* in the bucket, or in the list of free or unused ones (next) */
 	uint32_t older, newer; /* full ones by age */
 	uint8_t state;
@@ -76,8 +76,8 @@ struct store {
 	uint64_t bucket_map;
 	uint32_t free, unused; /* stacks */
 	uint32_t oldest, newest;
-	/* Of full segments: all, and live as last counted. Read without the lock, too. */
-	_Atomic uint64_t full_bytes, live_bytes;
+	/* Of full segments: all, and what is not dead, as last counted. Also read unlocked. */
+	_Atomic uint64_t full_bytes, kept_bytes;
 	uint64_t cleaned_segs, trimmed_segs;
 	_Atomic uint64_t moved_bytes;
 };
@@ -136,11 +136,11 @@ struct store_object store_get(const struct store *s, uint64_t loc, bool check);
 void store_prefetch(const struct store *s, uint64_t loc);
 void store_free(struct store *s, uint64_t loc);
 
-/* Are more than slack_permille of the full segments' live bytes dead? One segment is not enough.
+/* Is more of the full segments dead than slack_permille of what is not? One segment is not enough.
  */
 bool store_wants_cleaning(const struct store *s, unsigned slack_permille);
 /*
- * Empties the segment with the fewest live bytes by moving them. -ENOENT: no segment would gain, or
+ * Empties the segment that is most dead by moving what is not. -ENOENT: no segment would gain, or
  * another thread is cleaning; -ENOSPC, -ENOMEM: no room to move to.
  */
 int store_clean(struct store *s, const struct store_ops *ops, void *ctx);
