@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * arena_bench: one measured run of a data set through a life in an arena, and the same accesses on
+ * plain memory.
+ *
+ * The phases of a run, with the memory of the process read after each:
+ *
+ *	empty    before the region exists
+ *	filled   all of it written
+ *	hot      (hot-idle models) the hot part touched again and again, then idle
+ *	packed   compressed: all of it (single-bulk), or what is not hot
+ *	reread   read back as the model says; each access timed
+ *	end      all of it read and compared with what was written
+ *
+ * Not thread-safe: memory figures are of the whole process.
+ */
+#ifndef MEMSCOPE_WORKLOADS_ARENA_BENCH_H
+#define MEMSCOPE_WORKLOADS_ARENA_BENCH_H
+
+#include <signal.h>
+
+#include "arena/memscope_arena.h"
+#include "lib/base.h"
+#include "lib/dataset.h"
+
+enum bench_model {
+	BENCH_SINGLE_BULK,	   /* compress all, read all in order */
+	BENCH_FULL_REREAD,	   /* hot part, idle, compress the rest, read all in order */
+	BENCH_PARTIAL_RANDOM,      /* …, read a part: some of it in random order, some again */
+	BENCH_MODELS,
+};
+
+extern const char *const bench_model_names[BENCH_MODELS + 1];
+
+enum bench_phase {
+	BENCH_EMPTY,
+	BENCH_FILLED,
+	BENCH_HOT,
+	BENCH_PACKED,
+	BENCH_REREAD,
+	BENCH_END,
+	BENCH_PHASES,
+};
+
+extern const char *const bench_phase_names[BENCH_PHASES];
+
+struct bench_config {
+	struct memscope_arena_options arena;
+	enum memscope_tier tier;
+	unsigned region_flags;
+	size_t region; /* bytes, whole units */
+	enum bench_model model;
+	enum dataset_kind dataset;
+	/* Instead of a data set: memory of the real world, repeated to fill the region. Borrowed. */
+	const uint8_t *image;
+	size_t image_len; /* whole pages */
+	uint64_t seed;
+	unsigned hot_pct;     /* of the region stays resident */
+	unsigned partial_pct; /* of the pages is read again; */
+	unsigned random_pct;  /* of those accesses, in random order */
+	unsigned reuse;	      /* pages read again after so many others; 0: never */
+	unsigned step;	      /* every step-th access is timed */
+	uint64_t idle_ns;
+	volatile sig_atomic_t *stop; /* set by a signal: the run ends with -EINTR. May be NULL */
+};
+
+struct bench_memory {
+	uint64_t rss_bytes, pss_bytes, anonymous_bytes;
+};
+
+struct bench_latency {
+	uint64_t count, p50_ns, p95_ns, p99_ns, max_ns;
+};
+
+struct bench_cost {
+	uint64_t wall_ns, thread_cpu_ns, process_cpu_ns;
+};
+
+struct bench_side {
+	struct bench_memory memory[BENCH_PHASES];
+	uint64_t peak_rss_bytes; /* VmHWM, reset at the beginning where the kernel lets it */
+	struct bench_cost reread_cost;
+	struct bench_latency reread;
+	uint64_t minor_faults, major_faults; /* of the reread phase */
+	uint64_t digest;
+};
+
+struct bench_result {
+	struct bench_side arena, plain;
+	struct bench_cost compress;
+	struct memscope_compress_result compressed;
+	struct memscope_arena_stats packed; /* after compressing */
+	struct memscope_arena_stats end;
+	struct bench_latency stall; /* of the reread phase, compressed units only */
+	uint64_t expected_digest;
+	/* attempted / (what stayed resident + pool + metadata): the primary figure */
+	double ratio_e2e;
+	double ratio_admitted; /* logical / (pool + metadata) */
+	double ratio_codec;    /* logical without same-filled pages / payload */
+	double admit_rate;
+	double ratio_pss; /* as the kernel sees it: attempted / (attempted - fall of PSS) */
+	double saved_mib_per_cpu_s;
+	bool verified;
+};
+
+/* -EINTR; -ENOMEM; errors of memscope_arena_create(). A mismatch is no error: see `verified`. */
+int bench_run(const struct bench_config *config, struct bench_result *ret);
+
+/* What smaps_rollup says of this process. */
+int bench_memory_read(struct bench_memory *ret);
+/* Sorts the samples. */
+struct bench_latency bench_latency_of(uint64_t *samples, size_t n);
+
+#endif
