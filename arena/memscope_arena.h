@@ -177,7 +177,10 @@ struct memscope_arena_stats {
 	uint64_t first_touch_bytes; /* came to be as zeros */
 	uint64_t around_bytes;      /* restored along with a neighbour */
 	uint64_t lost_units;        /* could not be restored */
-	/* Time from the fault or touch to its end, where a compressed unit had to be restored. */
+	/*
+	 * Time inside the library, where a compressed unit had to be restored. A fault's way into
+	 * it and back (a signal: some 3 us) comes on top.
+	 */
 	uint64_t stalls, stall_p50_ns, stall_p95_ns, stall_p99_ns, stall_p999_ns, stall_max_ns;
 	uint64_t stall_log2[40]; /* how many took 2^i to 2^(i+1)-1 ns */
 };

@@ -3,6 +3,7 @@
 #include "cmd/cmd.h"
 
 extern const struct command cmd_doctor, cmd_trace_fault, cmd_trace_fork, cmd_trace_life, cmd_trace_swap;
+extern const struct command cmd_arena_bench, cmd_arena_demo;
 extern const struct command cmd_codec_list, cmd_codec_rank, cmd_codec_sweep, cmd_codec_train;
 
 static const struct command trace = {
@@ -13,6 +14,16 @@ static const struct command trace = {
 		&cmd_trace_fork,
 		&cmd_trace_life,
 		&cmd_trace_swap,
+		NULL,
+	},
+};
+
+static const struct command arena = {
+	.name = "arena",
+	.brief = "compressed memory behind plain pointers: try it, measure it",
+	.sub = (const struct command *const[]){
+		&cmd_arena_bench,
+		&cmd_arena_demo,
 		NULL,
 	},
 };
@@ -37,6 +48,7 @@ const struct command memscope = {
 	.sub = (const struct command *const[]){
 		&trace,
 		&codec,
+		&arena,
 		&cmd_doctor,
 		NULL,
 	},

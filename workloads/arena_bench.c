@@ -5,9 +5,9 @@
  *	struct side ── mem, arena (NULL: plain memory)
  *	    fill ─> hot ─> idle ─> pack ─> reread ─> verify      the same functions for both sides
  *
- * What was written is not kept: any page of it can be made again from the seed or the image. Samples
- * and page buffers are allocated and touched before the first memory reading, so that they are in
- * all of them.
+ * What was written is not kept: any page of it can be made again from the seed or the image.
+ *Samples and page buffers are allocated and touched before the first memory reading, so that they
+ *are in all of them.
  */
 #include "workloads/arena_bench.h"
 
@@ -18,35 +18,37 @@
 
 #define PAGE ((size_t)4096)
 
-const char *const bench_model_names[BENCH_MODELS + 1] = {
+const char *const arena_bench_model_names[ARENA_BENCH_MODELS + 1] = {
 	"single-bulk",
 	"hot-idle-full-reread",
 	"hot-idle-partial-random",
 	NULL,
 };
 
-const char *const bench_phase_names[BENCH_PHASES] = {"empty",  "filled", "hot",
-						     "packed", "reread", "end"};
+const char *const arena_bench_phase_names[ARENA_BENCH_PHASES] = {"empty",  "filled", "hot",
+								 "packed", "reread", "end"};
 
 struct side {
-	const struct bench_config *c;
+	const struct arena_bench_config *c;
 	struct memscope_arena *arena;
 	uint8_t *mem;
 	uint64_t *samples;
 	size_t n_samples;
+	uint64_t *stalls; /* those that had to wait for the page; NULL on plain memory */
+	size_t n_stalls;
 	uint8_t *page; /* scratch */
-	struct bench_side *out;
+	struct arena_bench_side *out;
 };
 
-static bool stopped(const struct bench_config *c)
+static bool stopped(const struct arena_bench_config *c)
 {
 	return c->stop && *c->stop;
 }
 
-int bench_memory_read(struct bench_memory *ret)
+int arena_bench_memory_read(struct arena_bench_memory *ret)
 {
 	_cleanup_fclose_ FILE *f = fopen("/proc/self/smaps_rollup", "re");
-	struct bench_memory m = {0};
+	struct arena_bench_memory m = {0};
 	char line[128];
 	unsigned long long kib;
 
@@ -92,12 +94,12 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-struct bench_latency bench_latency_of(uint64_t *samples, size_t n)
+struct arena_bench_latency arena_bench_latency_of(uint64_t *samples, size_t n)
 {
 	if (!n)
-		return (struct bench_latency){0};
+		return (struct arena_bench_latency){0};
 	qsort(samples, n, sizeof(samples[0]), by_value);
-	return (struct bench_latency){
+	return (struct arena_bench_latency){
 		.count = n,
 		.p50_ns = samples[n / 2],
 		.p95_ns = samples[n * 95 / 100],
@@ -106,27 +108,27 @@ struct bench_latency bench_latency_of(uint64_t *samples, size_t n)
 	};
 }
 
-static struct bench_cost cost_now(void)
+static struct arena_bench_cost cost_now(void)
 {
-	return (struct bench_cost){
+	return (struct arena_bench_cost){
 		.wall_ns = now_ns(),
 		.thread_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID),
 		.process_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID),
 	};
 }
 
-static struct bench_cost cost_since(const struct bench_cost *start)
+static struct arena_bench_cost cost_since(const struct arena_bench_cost *start)
 {
-	struct bench_cost now = cost_now();
+	struct arena_bench_cost now = cost_now();
 
-	return (struct bench_cost){
+	return (struct arena_bench_cost){
 		.wall_ns = now.wall_ns - start->wall_ns,
 		.thread_cpu_ns = now.thread_cpu_ns - start->thread_cpu_ns,
 		.process_cpu_ns = now.process_cpu_ns - start->process_cpu_ns,
 	};
 }
 
-static void make_page(const struct bench_config *c, size_t i, uint8_t *dst)
+static void make_page(const struct arena_bench_config *c, size_t i, uint8_t *dst)
 {
 	if (c->image)
 		memcpy(dst, c->image + i * PAGE % c->image_len, PAGE);
@@ -149,9 +151,9 @@ static uint64_t digest_page(uint64_t digest, const uint8_t *page)
 /* EXPLICIT arenas want to be asked before memory is used. */
 static int use(struct side *s, size_t page)
 {
-	return s->arena && s->c->arena.access == MEMSCOPE_ACCESS_EXPLICIT ?
-		       memscope_arena_touch(s->arena, s->mem + page * PAGE, PAGE) :
-		       0;
+	return s->arena && s->c->arena.access == MEMSCOPE_ACCESS_EXPLICIT
+		       ? memscope_arena_touch(s->arena, s->mem + page * PAGE, PAGE)
+		       : 0;
 }
 
 static int fill(struct side *s)
@@ -167,15 +169,25 @@ static int fill(struct side *s)
 	return 0;
 }
 
-static size_t hot_pages(const struct bench_config *c)
+static size_t hot_pages(const struct arena_bench_config *c)
 {
-	return c->model == BENCH_SINGLE_BULK ? 0 : c->region / PAGE * c->hot_pct / 100;
+	return c->model == ARENA_BENCH_SINGLE_BULK ? 0 : c->region / PAGE * c->hot_pct / 100;
+}
+
+/* Asked outside of the time that is taken: the library's own clock cannot see a signal's way to it.
+ */
+static bool is_resident(uint8_t *page)
+{
+	unsigned char in_core = 1;
+
+	return mincore(page, PAGE, &in_core) || in_core & 1;
 }
 
 /* One access; timed if it is its turn. */
 static int access_page(struct side *s, size_t page, size_t turn)
 {
 	uint64_t start;
+	bool missing;
 	int err;
 
 	if (turn % s->c->step) {
@@ -183,14 +195,18 @@ static int access_page(struct side *s, size_t page, size_t turn)
 		(void)*(volatile uint8_t *)(s->mem + page * PAGE);
 		return err;
 	}
+	missing = s->stalls && !is_resident(s->mem + page * PAGE);
 	start = now_ns();
 	err = use(s, page);
 	(void)*(volatile uint8_t *)(s->mem + page * PAGE);
-	s->samples[s->n_samples++] = now_ns() - start;
+	start = now_ns() - start;
+	s->samples[s->n_samples++] = start;
+	if (missing)
+		s->stalls[s->n_stalls++] = start;
 	return err;
 }
 
-static void idle(const struct bench_config *c)
+static void idle(const struct arena_bench_config *c)
 {
 	struct timespec ts = {.tv_sec = (time_t)(c->idle_ns / NSEC_PER_SEC),
 			      .tv_nsec = (long)(c->idle_ns % NSEC_PER_SEC)};
@@ -210,15 +226,15 @@ static int hot_phase(struct side *s)
 				return err;
 			(void)*(volatile uint8_t *)(s->mem + i * PAGE);
 		}
-	if (s->c->model != BENCH_SINGLE_BULK)
+	if (s->c->model != ARENA_BENCH_SINGLE_BULK)
 		idle(s->c);
 	return 0;
 }
 
-static int pack(struct side *s, struct bench_result *r)
+static int pack(struct side *s, struct arena_bench_result *r)
 {
 	size_t hot = ROUND_UP(hot_pages(s->c) * PAGE, (size_t)65536);
-	struct bench_cost start = cost_now();
+	struct arena_bench_cost start = cost_now();
 	int err = 0;
 
 	if (hot < s->c->region)
@@ -232,21 +248,23 @@ static int pack(struct side *s, struct bench_result *r)
 
 static int reread(struct side *s)
 {
-	const struct bench_config *c = s->c;
+	const struct arena_bench_config *c = s->c;
 	size_t pages = c->region / PAGE, n = pages, next = 0;
 	uint64_t rnd = c->seed ^ 0x5eed;
 	int err = 0;
 
-	if (c->model == BENCH_PARTIAL_RANDOM)
+	if (c->model == ARENA_BENCH_PARTIAL_RANDOM)
 		n = pages * c->partial_pct / 100;
 	for (size_t i = 0; i < n && !err; i++) {
 		size_t page = next++ % pages;
 
-		if (c->model == BENCH_PARTIAL_RANDOM && dataset_random(&rnd) % 100 < c->random_pct)
+		if (c->model == ARENA_BENCH_PARTIAL_RANDOM &&
+		    dataset_random(&rnd) % 100 < c->random_pct)
 			page = dataset_random(&rnd) % pages;
 		err = stopped(c) ? -EINTR : access_page(s, page, i);
 		/* The page that was read so many accesses ago, once more. */
-		if (!err && c->model == BENCH_PARTIAL_RANDOM && c->reuse && i % c->reuse == 0 && i)
+		if (!err && c->model == ARENA_BENCH_PARTIAL_RANDOM && c->reuse &&
+		    i % c->reuse == 0 && i)
 			err = access_page(s, (next + pages - c->reuse % pages) % pages, i);
 	}
 	return err;
@@ -267,23 +285,23 @@ static int verify(struct side *s)
 	return 0;
 }
 
-static int run_phases(struct side *s, struct bench_result *r)
+static int run_phases(struct side *s, struct arena_bench_result *r)
 {
-	struct bench_memory *m = s->out->memory;
+	struct arena_bench_memory *m = s->out->memory;
 	struct rusage before, after;
-	struct bench_cost start;
+	struct arena_bench_cost start;
 	int err = fill(s);
 
 	if (!err)
-		err = bench_memory_read(&m[BENCH_FILLED]);
+		err = arena_bench_memory_read(&m[ARENA_BENCH_FILLED]);
 	if (!err)
 		err = hot_phase(s);
 	if (!err)
-		err = bench_memory_read(&m[BENCH_HOT]);
+		err = arena_bench_memory_read(&m[ARENA_BENCH_HOT]);
 	if (!err && s->arena)
 		err = pack(s, r);
 	if (!err)
-		err = bench_memory_read(&m[BENCH_PACKED]);
+		err = arena_bench_memory_read(&m[ARENA_BENCH_PACKED]);
 	if (err)
 		return err;
 	getrusage(RUSAGE_SELF, &before);
@@ -293,20 +311,22 @@ static int run_phases(struct side *s, struct bench_result *r)
 	getrusage(RUSAGE_SELF, &after);
 	s->out->minor_faults = (uint64_t)(after.ru_minflt - before.ru_minflt);
 	s->out->major_faults = (uint64_t)(after.ru_majflt - before.ru_majflt);
-	s->out->reread = bench_latency_of(s->samples, s->n_samples);
+	s->out->reread = arena_bench_latency_of(s->samples, s->n_samples);
+	if (s->stalls)
+		r->stall = arena_bench_latency_of(s->stalls, s->n_stalls);
 	if (!err && s->arena)
 		err = memscope_arena_stats(s->arena, &r->end, sizeof(r->end));
 	if (!err)
-		err = bench_memory_read(&m[BENCH_REREAD]);
+		err = arena_bench_memory_read(&m[ARENA_BENCH_REREAD]);
 	if (!err)
 		err = verify(s);
 	if (!err)
-		err = bench_memory_read(&m[BENCH_END]);
+		err = arena_bench_memory_read(&m[ARENA_BENCH_END]);
 	s->out->peak_rss_bytes = peak_rss();
 	return err;
 }
 
-static int run_arena(struct side *s, struct bench_result *r)
+static int run_arena(struct side *s, struct arena_bench_result *r)
 {
 	void *mem;
 	int err = memscope_arena_create(&s->c->arena, &s->arena);
@@ -314,7 +334,7 @@ static int run_arena(struct side *s, struct bench_result *r)
 	if (err)
 		return err;
 	reset_peak();
-	err = bench_memory_read(&s->out->memory[BENCH_EMPTY]);
+	err = arena_bench_memory_read(&s->out->memory[ARENA_BENCH_EMPTY]);
 	if (!err)
 		err = memscope_arena_alloc(s->arena, "bench", s->c->region, s->c->region_flags,
 					   &mem);
@@ -326,12 +346,12 @@ static int run_arena(struct side *s, struct bench_result *r)
 	return err;
 }
 
-static int run_plain(struct side *s, struct bench_result *r)
+static int run_plain(struct side *s, struct arena_bench_result *r)
 {
 	int err;
 
 	reset_peak();
-	err = bench_memory_read(&s->out->memory[BENCH_EMPTY]);
+	err = arena_bench_memory_read(&s->out->memory[ARENA_BENCH_EMPTY]);
 	if (err)
 		return err;
 	s->mem = mmap(NULL, s->c->region, PROT_READ | PROT_WRITE,
@@ -350,28 +370,22 @@ static double ratio(double a, double b)
 	return b > 0 ? a / b : 0;
 }
 
-static void derive(const struct bench_config *c, struct bench_result *r)
+static void derive(const struct arena_bench_config *c, struct arena_bench_result *r)
 {
 	const struct memscope_arena_stats *p = &r->packed;
 	double attempted = (double)p->attempted_bytes, logical = (double)p->logical_bytes;
 	double used = (double)(p->pool_resident_bytes + p->metadata_bytes);
-	double fall = (double)r->arena.memory[BENCH_HOT].pss_bytes -
-		      (double)r->arena.memory[BENCH_PACKED].pss_bytes;
+	double fall = (double)r->arena.memory[ARENA_BENCH_HOT].pss_bytes -
+		      (double)r->arena.memory[ARENA_BENCH_PACKED].pss_bytes;
 
 	r->ratio_e2e = ratio(attempted, attempted - logical + used);
 	r->ratio_admitted = ratio(logical, used);
-	r->ratio_codec = ratio(logical - (double)p->logical_same_bytes, (double)p->compressed_bytes);
+	r->ratio_codec =
+		ratio(logical - (double)p->logical_same_bytes, (double)p->compressed_bytes);
 	r->admit_rate = ratio(logical, attempted);
 	r->ratio_pss = ratio(attempted, attempted - fall);
-	r->saved_mib_per_cpu_s =
-		ratio(fall / (double)MiB, (double)r->compress.process_cpu_ns / (double)NSEC_PER_SEC);
-	r->stall = (struct bench_latency){
-		.count = r->end.stalls,
-		.p50_ns = r->end.stall_p50_ns,
-		.p95_ns = r->end.stall_p95_ns,
-		.p99_ns = r->end.stall_p99_ns,
-		.max_ns = r->end.stall_max_ns,
-	};
+	r->saved_mib_per_cpu_s = ratio(fall / (double)MiB,
+				       (double)r->compress.process_cpu_ns / (double)NSEC_PER_SEC);
 	r->expected_digest = 0;
 	for (size_t i = 0; i < c->region / PAGE; i++) {
 		uint8_t page[PAGE];
@@ -379,23 +393,27 @@ static void derive(const struct bench_config *c, struct bench_result *r)
 		make_page(c, i, page);
 		r->expected_digest = digest_page(r->expected_digest, page);
 	}
-	r->verified = r->arena.digest == r->expected_digest && r->plain.digest == r->expected_digest;
+	r->verified =
+		r->arena.digest == r->expected_digest && r->plain.digest == r->expected_digest;
 }
 
-int bench_run(const struct bench_config *c, struct bench_result *ret)
+int arena_bench_run(const struct arena_bench_config *c, struct arena_bench_result *ret)
 {
 	/* A page may be read twice where it is used again. */
 	size_t most = 2 * (c->region / PAGE / c->step + 1);
 	_cleanup_free_ uint64_t *samples = malloc(most * sizeof(*samples));
+	_cleanup_free_ uint64_t *stalls = malloc(most * sizeof(*stalls));
 	_cleanup_free_ uint8_t *page = malloc(PAGE);
-	struct bench_result r = {0};
-	struct side arena = {.c = c, .samples = samples, .page = page, .out = &r.arena};
+	struct arena_bench_result r = {0};
+	struct side arena = {
+		.c = c, .samples = samples, .stalls = stalls, .page = page, .out = &r.arena};
 	struct side plain = {.c = c, .samples = samples, .page = page, .out = &r.plain};
 	int err;
 
-	if (!samples || !page)
+	if (!samples || !stalls || !page)
 		return -ENOMEM;
 	memset(samples, 1, most * sizeof(*samples));
+	memset(stalls, 1, most * sizeof(*stalls));
 	err = run_arena(&arena, &r);
 	if (!err)
 		err = run_plain(&plain, &r);

@@ -23,75 +23,77 @@
 #include "lib/base.h"
 #include "lib/dataset.h"
 
-enum bench_model {
-	BENCH_SINGLE_BULK,	   /* compress all, read all in order */
-	BENCH_FULL_REREAD,	   /* hot part, idle, compress the rest, read all in order */
-	BENCH_PARTIAL_RANDOM,      /* …, read a part: some of it in random order, some again */
-	BENCH_MODELS,
+enum arena_bench_model {
+	ARENA_BENCH_SINGLE_BULK,    /* compress all, read all in order */
+	ARENA_BENCH_FULL_REREAD,    /* hot part, idle, compress the rest, read all in order */
+	ARENA_BENCH_PARTIAL_RANDOM, /* …, read a part: some of it in random order, some again */
+	ARENA_BENCH_MODELS,
 };
 
-extern const char *const bench_model_names[BENCH_MODELS + 1];
+extern const char *const arena_bench_model_names[ARENA_BENCH_MODELS + 1];
 
-enum bench_phase {
-	BENCH_EMPTY,
-	BENCH_FILLED,
-	BENCH_HOT,
-	BENCH_PACKED,
-	BENCH_REREAD,
-	BENCH_END,
-	BENCH_PHASES,
+enum arena_bench_phase {
+	ARENA_BENCH_EMPTY,
+	ARENA_BENCH_FILLED,
+	ARENA_BENCH_HOT,
+	ARENA_BENCH_PACKED,
+	ARENA_BENCH_REREAD,
+	ARENA_BENCH_END,
+	ARENA_BENCH_PHASES,
 };
 
-extern const char *const bench_phase_names[BENCH_PHASES];
+extern const char *const arena_bench_phase_names[ARENA_BENCH_PHASES];
 
-struct bench_config {
+struct arena_bench_config {
 	struct memscope_arena_options arena;
 	enum memscope_tier tier;
 	unsigned region_flags;
 	size_t region; /* bytes, whole units */
-	enum bench_model model;
+	enum arena_bench_model model;
 	enum dataset_kind dataset;
-	/* Instead of a data set: memory of the real world, repeated to fill the region. Borrowed. */
+	/* Instead of a data set: memory of the real world, repeated to fill the region. Borrowed.
+	 */
 	const uint8_t *image;
 	size_t image_len; /* whole pages */
 	uint64_t seed;
 	unsigned hot_pct;     /* of the region stays resident */
 	unsigned partial_pct; /* of the pages is read again; */
 	unsigned random_pct;  /* of those accesses, in random order */
-	unsigned reuse;	      /* pages read again after so many others; 0: never */
-	unsigned step;	      /* every step-th access is timed */
+	unsigned reuse;       /* pages read again after so many others; 0: never */
+	unsigned step;        /* every step-th access is timed */
 	uint64_t idle_ns;
 	volatile sig_atomic_t *stop; /* set by a signal: the run ends with -EINTR. May be NULL */
 };
 
-struct bench_memory {
+struct arena_bench_memory {
 	uint64_t rss_bytes, pss_bytes, anonymous_bytes;
 };
 
-struct bench_latency {
+struct arena_bench_latency {
 	uint64_t count, p50_ns, p95_ns, p99_ns, max_ns;
 };
 
-struct bench_cost {
+struct arena_bench_cost {
 	uint64_t wall_ns, thread_cpu_ns, process_cpu_ns;
 };
 
-struct bench_side {
-	struct bench_memory memory[BENCH_PHASES];
+struct arena_bench_side {
+	struct arena_bench_memory memory[ARENA_BENCH_PHASES];
 	uint64_t peak_rss_bytes; /* VmHWM, reset at the beginning where the kernel lets it */
-	struct bench_cost reread_cost;
-	struct bench_latency reread;
+	struct arena_bench_cost reread_cost;
+	struct arena_bench_latency reread;
 	uint64_t minor_faults, major_faults; /* of the reread phase */
 	uint64_t digest;
 };
 
-struct bench_result {
-	struct bench_side arena, plain;
-	struct bench_cost compress;
+struct arena_bench_result {
+	struct arena_bench_side arena, plain;
+	struct arena_bench_cost compress;
 	struct memscope_compress_result compressed;
 	struct memscope_arena_stats packed; /* after compressing */
 	struct memscope_arena_stats end;
-	struct bench_latency stall; /* of the reread phase, compressed units only */
+	struct arena_bench_latency
+		stall; /* of the reread phase: accesses to pages that were not there */
 	uint64_t expected_digest;
 	/* attempted / (what stayed resident + pool + metadata): the primary figure */
 	double ratio_e2e;
@@ -104,11 +106,11 @@ struct bench_result {
 };
 
 /* -EINTR; -ENOMEM; errors of memscope_arena_create(). A mismatch is no error: see `verified`. */
-int bench_run(const struct bench_config *config, struct bench_result *ret);
+int arena_bench_run(const struct arena_bench_config *config, struct arena_bench_result *ret);
 
 /* What smaps_rollup says of this process. */
-int bench_memory_read(struct bench_memory *ret);
+int arena_bench_memory_read(struct arena_bench_memory *ret);
 /* Sorts the samples. */
-struct bench_latency bench_latency_of(uint64_t *samples, size_t n);
+struct arena_bench_latency arena_bench_latency_of(uint64_t *samples, size_t n);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The arena's calls one by one: what each promises, bad input, and everything that may fail. */
-#include <check.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -15,6 +14,7 @@
 #include "arena/engine.h"
 #include "arena/mem.h"
 #include "lib/dataset.h"
+#include "tests/unit/unit.h"
 
 #define OK(call)       ck_assert_int_eq(call, 0)
 #define IS(call, want) ck_assert_int_eq(call, want)
@@ -674,10 +674,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("arena");
 	TCase *tc = tcase_create("arena");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, compresses_and_comes_back, 0, 9);
 	tcase_add_test(tc, colder_is_smaller);
@@ -699,10 +696,5 @@ int main(void)
 	tcase_add_test(tc, neighbours_come_along);
 	tcase_add_test(tc, compaction_gives_memory_back);
 	tcase_set_timeout(tc, 0);
-	suite_add_tcase(suite, tc);
-	sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? 1 : 0;
+	return unit_run(tc, "arena");
 }

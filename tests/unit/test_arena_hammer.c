@@ -6,7 +6,6 @@
  *
  * Length is by operations, never by time. MEMSCOPE_HAMMER=N multiplies it; MEMSCOPE_SEED=N.
  */
-#include <check.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "arena/engine.h"
 #include "lib/dataset.h"
 #include "lib/parse.h"
+#include "tests/unit/unit.h"
 
 #define PAGES	512
 #define WRITERS 3
@@ -312,17 +312,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("arena_hammer");
 	TCase *tc = tcase_create("hammer");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, hammer, 0, ARRAY_SIZE(setups));
 	tcase_set_timeout(tc, 0);
-	suite_add_tcase(suite, tc);
-	sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? 1 : 0;
+	return unit_run(tc, "arena_hammer");
 }

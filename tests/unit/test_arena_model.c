@@ -4,10 +4,10 @@
  *
  * MEMSCOPE_MODEL_OPS=N runs N operations for each (default 30000), MEMSCOPE_SEED=N repeats a run.
  */
-#include <check.h>
 
 #include "lib/parse.h"
 #include "tests/arena_model.h"
+#include "tests/unit/unit.h"
 
 /* ThreadSanitizer cannot start the child's handler thread. */
 #ifdef __SANITIZE_THREAD__
@@ -73,17 +73,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("arena_model");
 	TCase *tc = tcase_create("model");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, model, 0, ARRAY_SIZE(setups));
 	tcase_set_timeout(tc, 0);
-	suite_add_tcase(suite, tc);
-	sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? 1 : 0;
+	return unit_run(tc, "arena_model");
 }

@@ -3,13 +3,13 @@
  * The log of segments by itself: random appends, frees, cleaning and eviction against a plain table,
  * how densely it packs, and what happens when memory runs out.
  */
-#include <check.h>
 #include <string.h>
 
 #include "arena/mem.h"
 #include "arena/store.h"
 #include "lib/dataset.h"
 #include "lib/parse.h"
+#include "tests/unit/unit.h"
 
 #define OWNERS 40000
 
@@ -290,20 +290,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("store");
 	TCase *tc = tcase_create("store");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, random_operations, 0, 5);
 	tcase_add_test(tc, dense);
 	tcase_add_test(tc, corruption_is_seen);
 	tcase_add_test(tc, no_memory);
 	tcase_set_timeout(tc, 0);
-	suite_add_tcase(suite, tc);
-	sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? 1 : 0;
+	return unit_run(tc, "store");
 }
