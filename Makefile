@@ -23,6 +23,7 @@ DESTDIR     ?=
 
 CC       ?= gcc
 CLANG    ?= clang
+OBJCOPY  ?= objcopy
 BPFTOOL  ?= $(or $(shell command -v bpftool 2>/dev/null),/usr/sbin/bpftool)
 PKGCONF  ?= pkg-config
 PYTHON   ?= python3
@@ -62,11 +63,16 @@ HELPERS  := $(patsubst %.c,$(O)/%,$(wildcard tests/helpers/*.c))
 BENCH    := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
 FUZZ     := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
+# The arena as a library: its own objects, in which only the public header's names are visible.
+ARENA_SONAME := libmemscope-arena.so.0
+LIBARENA := $(O)/libmemscope-arena.so.$(VERSION)
+LIBARENA_OBJ := $(patsubst %.c,$(O)/libarena/%.o,$(wildcard arena/*.c) lib/codec.c lib/parse.c lib/uffd.c)
+
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help demo check check-guest tests bench-trace bench-codec generate bench clean install uninstall deps FORCE
 
-all: $(O)/memscope
+all: $(O)/memscope $(LIBARENA) $(O)/libmemscope-arena.a
 
 # ---- flags: a change of them rebuilds what they made ----
 
@@ -106,6 +112,25 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/memscope-below.a
 $(O)/tests/fuzz/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/tests/fuzz/replay.o $(O)/memscope-below.a
 	$(call say,LINK)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(ALL_LIBS)
 
+$(O)/libarena/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -fvisibility=hidden -MMD -MP -c $< -o $@
+
+# Signal handlers stay where they are: nodelete.
+$(LIBARENA): $(LIBARENA_OBJ)
+	$(call say,LINK)$(CC) -shared $(ALL_LDFLAGS) -Wl,-soname,$(ARENA_SONAME) -Wl,-z,nodelete $^ -o $@ \
+		$(shell $(PKGCONF) --libs liblz4 libzstd) -lm
+	@ln -sf $(@F) $(O)/$(ARENA_SONAME) && ln -sf $(ARENA_SONAME) $(O)/libmemscope-arena.so
+
+$(O)/libmemscope-arena.a: $(LIBARENA_OBJ)
+	$(call say,AR)$(LD) -r $^ -o $(O)/libarena/whole.o && \
+		$(OBJCOPY) --localize-hidden $(O)/libarena/whole.o && \
+		rm -f $@ && ar rcs $@ $(O)/libarena/whole.o
+
+$(O)/memscope-arena.pc: arena/memscope-arena.pc.in Makefile FORCE
+	@mkdir -p $(O)
+	@sed 's|@prefix@|$(prefix)|; s|@libdir@|$(libdir)|; s|@includedir@|$(includedir)|; s|@version@|$(VERSION)|' $< > $@
+
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
 # ---- generated pages and scripts: committed, so that a build needs no Python ----
@@ -135,7 +160,7 @@ tests: all $(UNIT) $(HELPERS) $(FUZZ)
 
 # ---- benchmarks ----
 
-bench: bench-trace bench-codec
+bench: bench-trace bench-codec bench-arena
 
 bench-trace: all $(HELPERS) $(BENCH)
 	@MEMSCOPE=$(abspath $(O))/memscope O=$(abspath $(O)) $(O)/tests/bench/trace $(ROUNDS)
@@ -143,12 +168,15 @@ bench-trace: all $(HELPERS) $(BENCH)
 bench-codec: $(O)/tests/bench/bench_codec
 	@$<
 
+bench-arena: $(O)/tests/bench/bench_arena
+	@$<
+
 # ---- installing ----
 
 MAN1 := $(wildcard man/*.1)
 MAN3 := $(wildcard man/*.3)
 
-install: all
+install: all $(O)/memscope-arena.pc
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 \
 		$(DESTDIR)$(datadir)/bash-completion/completions $(DESTDIR)$(datadir)/zsh/site-functions \
 		$(DESTDIR)$(datadir)/fish/vendor_completions.d
@@ -157,12 +185,25 @@ install: all
 	install -m 644 completions/memscope.bash $(DESTDIR)$(datadir)/bash-completion/completions/memscope
 	install -m 644 completions/_memscope $(DESTDIR)$(datadir)/zsh/site-functions/_memscope
 	install -m 644 completions/memscope.fish $(DESTDIR)$(datadir)/fish/vendor_completions.d/memscope.fish
+	install -d $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir)/memscope $(DESTDIR)$(mandir)/man3
+	install -m 755 $(LIBARENA) $(DESTDIR)$(libdir)/
+	ln -sf $(notdir $(LIBARENA)) $(DESTDIR)$(libdir)/$(ARENA_SONAME)
+	ln -sf $(ARENA_SONAME) $(DESTDIR)$(libdir)/libmemscope-arena.so
+	install -m 644 $(O)/libmemscope-arena.a $(DESTDIR)$(libdir)/
+	install -m 644 $(O)/memscope-arena.pc $(DESTDIR)$(libdir)/pkgconfig/
+	install -m 644 arena/memscope_arena.h $(DESTDIR)$(includedir)/memscope/arena.h
+	install -m 644 $(MAN3) $(DESTDIR)$(mandir)/man3/
 
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/memscope $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN1))) \
 		$(DESTDIR)$(datadir)/bash-completion/completions/memscope \
 		$(DESTDIR)$(datadir)/zsh/site-functions/_memscope \
-		$(DESTDIR)$(datadir)/fish/vendor_completions.d/memscope.fish
+		$(DESTDIR)$(datadir)/fish/vendor_completions.d/memscope.fish \
+		$(addprefix $(DESTDIR)$(libdir)/,$(notdir $(LIBARENA)) $(ARENA_SONAME) libmemscope-arena.so \
+			libmemscope-arena.a pkgconfig/memscope-arena.pc) \
+		$(DESTDIR)$(includedir)/memscope/arena.h \
+		$(addprefix $(DESTDIR)$(mandir)/man3/,$(notdir $(MAN3)))
+	-rmdir $(DESTDIR)$(includedir)/memscope 2>/dev/null
 
 clean:
 	rm -rf $(O)
@@ -171,6 +212,7 @@ help:
 	@sed -n '3,8s/^# \{0,1\}//p' Makefile
 	@echo 'make tests      run every test without installing anything; TESTS="unit cli" runs some suites'
 	@echo 'make check-guest  the tests in QEMU guests only'
-	@echo 'make bench      all benchmarks; bench-trace: what tracing costs; bench-codec: codecs against a plain loop'
+	@echo 'make bench      all benchmarks; bench-trace: what tracing costs; bench-codec: codecs against a plain loop;'
+	@echo '                bench-arena: the arena against plain loops and zram (as root)'
 	@echo 'make generate   man pages and completions from the command table'
 	@echo 'make install    into DESTDIR and prefix; make uninstall takes it away'

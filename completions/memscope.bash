@@ -4,7 +4,7 @@
 
 _memscope_words() { # what may follow the command $1
     case $1 in
-    'memscope') echo 'trace codec doctor help --help --version' ;;
+    'memscope') echo 'trace codec arena doctor help --help --version' ;;
     'memscope trace') echo 'fault fork life swap --help' ;;
     'memscope trace fault') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration --vma --symbols --latency --by --top --interval --hist --groups -n --max-events --buffer --trace-pipe --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage --' ;;
     'memscope trace fork') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration -t --threads -n --max-events --buffer --trace-pipe --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage --' ;;
@@ -15,6 +15,9 @@ _memscope_words() { # what may follow the command $1
     'memscope codec rank') echo '--dataset --file --pid --max-size --seed --codec --dict --runs --warmups --cpu --quick --time-limit --min-savings-pct --profile --readback-factor --from --size --page-size --packed --plot --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     'memscope codec sweep') echo '--dataset --file --pid --max-size --seed --codec --dict --runs --warmups --cpu --quick --time-limit --min-savings-pct --size --page-size --unit --plot --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     'memscope codec train') echo '--dataset --file --pid --max-size --seed -o --output --dict-size --sample-size --codec --force --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope arena') echo 'bench demo --help' ;;
+    'memscope arena bench') echo '--access --eviction --tier --chunk --min-savings-pct --checksum --when-full --dataset --image --region --cap --runs --warmups --phase-model --hot-pct --partial-pct --random-pct --reuse-distance --idle --sample-step --seed --plot --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope arena demo') echo '--access --eviction --tier --chunk --min-savings-pct --checksum --when-full --size --seed --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     'memscope doctor') echo '--format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     esac
 }
@@ -129,6 +132,37 @@ _memscope_value() { # KIND WORDS: how the value of option $2 of the command $1 i
     'memscope codec train --sample-size') echo 'value' ;;
     'memscope codec train --codec') echo 'value' ;;
     'memscope codec train --format') echo 'words table json pretty csv kv' ;;
+    'memscope arena bench --access') echo 'words signal thread explicit' ;;
+    'memscope arena bench --eviction') echo 'words auto move remap' ;;
+    'memscope arena bench --tier') echo 'words warm cool cold' ;;
+    'memscope arena bench --chunk') echo 'words 4K 16K 64K' ;;
+    'memscope arena bench --min-savings-pct') echo 'value' ;;
+    'memscope arena bench --when-full') echo 'words refuse restore' ;;
+    'memscope arena bench --dataset') echo 'words repetitive unique mixed_50_50 text heap' ;;
+    'memscope arena bench --image') echo 'path' ;;
+    'memscope arena bench --region') echo 'value' ;;
+    'memscope arena bench --cap') echo 'value' ;;
+    'memscope arena bench --runs') echo 'value' ;;
+    'memscope arena bench --warmups') echo 'value' ;;
+    'memscope arena bench --phase-model') echo 'words single-bulk hot-idle-full-reread hot-idle-partial-random' ;;
+    'memscope arena bench --hot-pct') echo 'value' ;;
+    'memscope arena bench --partial-pct') echo 'value' ;;
+    'memscope arena bench --random-pct') echo 'value' ;;
+    'memscope arena bench --reuse-distance') echo 'value' ;;
+    'memscope arena bench --idle') echo 'value' ;;
+    'memscope arena bench --sample-step') echo 'value' ;;
+    'memscope arena bench --seed') echo 'value' ;;
+    'memscope arena bench --plot') echo 'path' ;;
+    'memscope arena bench --format') echo 'words table json pretty csv kv' ;;
+    'memscope arena demo --access') echo 'words signal thread explicit' ;;
+    'memscope arena demo --eviction') echo 'words auto move remap' ;;
+    'memscope arena demo --tier') echo 'words warm cool cold' ;;
+    'memscope arena demo --chunk') echo 'words 4K 16K 64K' ;;
+    'memscope arena demo --min-savings-pct') echo 'value' ;;
+    'memscope arena demo --when-full') echo 'words refuse restore' ;;
+    'memscope arena demo --size') echo 'value' ;;
+    'memscope arena demo --seed') echo 'value' ;;
+    'memscope arena demo --format') echo 'words table json pretty csv kv' ;;
     'memscope doctor --format') echo 'words table json pretty csv kv' ;;
     *) echo - ;;
     esac
@@ -174,7 +208,7 @@ _memscope() {
         [[ " $(_memscope_words "$path") " == *" $word "* ]] || return
         path+=" $word"
         case $path in
-        'memscope trace fault'|'memscope trace fork'|'memscope trace life'|'memscope trace swap'|'memscope codec list'|'memscope codec rank'|'memscope codec sweep'|'memscope codec train'|'memscope doctor') leaf=1 ;;
+        'memscope trace fault'|'memscope trace fork'|'memscope trace life'|'memscope trace swap'|'memscope codec list'|'memscope codec rank'|'memscope codec sweep'|'memscope codec train'|'memscope arena bench'|'memscope arena demo'|'memscope doctor') leaf=1 ;;
         esac
     done
     if [[ $leaf ]]; then
