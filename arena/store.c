@@ -48,7 +48,7 @@
 #define PAGE     4096U
 #define SEG_MAX  ((uint32_t)(512 * KiB))
 #define LEN_BITS 17
-#define KEEP_MIN 4
+#define KEEP_MIN 1
 
 static inline uint32_t seg_size(const struct store *s)
 {
@@ -457,7 +457,7 @@ bool store_wants_cleaning(const struct store *s, unsigned slack_permille)
 	uint64_t full = atomic_load_explicit(&s->full_bytes, memory_order_relaxed);
 	uint64_t kept = atomic_load_explicit(&s->kept_bytes, memory_order_relaxed);
 
-	return full > kept + kept / 1000 * slack_permille + seg_size(s);
+	return full > kept + kept / 1000 * slack_permille + seg_size(s) / 2;
 }
 
 /* The victim leaves its lists and is not freed until victim_done(). */
