@@ -168,7 +168,7 @@ complete -c memscope -n '__memscope_in codec rank' -l cpu -x -d 'Stay on this CP
 complete -c memscope -n '__memscope_in codec rank' -l quick -d 'Fewer codecs, sizes and runs: at most 10 seconds'
 complete -c memscope -n '__memscope_in codec rank' -l time-limit -x -d 'Begin no test that would end after this; the result is then partial'
 complete -c memscope -n '__memscope_in codec rank' -l min-savings-pct -x -d 'A page that saves less is incompressible, a codec that saves less ineligible (default 5)'
-complete -c memscope -n '__memscope_in codec rank' -l profile -x -d 'How often pages are read back: hot (4 times), warm (1), cool (0.25) or cold (0.05); default: all four'
+complete -c memscope -n '__memscope_in codec rank' -l profile -x -a 'hot warm cool cold' -d 'How often pages are read back: hot (4 times), warm (1), cool (0.25) or cold (0.05); default: all four'
 complete -c memscope -n '__memscope_in codec rank' -l readback-factor -x -d 'The same as a number: reads of a page for each time that it is compressed'
 complete -c memscope -n '__memscope_in codec rank' -l from -x -d 'Rank what codec sweep wrote with --csv or --json, instead of measuring; - is stdin'
 complete -c memscope -n '__memscope_in codec rank' -l size -x -d 'Rank blocks of these sizes'
@@ -184,6 +184,7 @@ complete -c memscope -n '__memscope_in codec rank' -s q -l quiet -d 'No notices 
 complete -c memscope -n '__memscope_in codec rank' -s v -l verbose -d 'Say more on stderr, with libbpf\'s own messages'
 complete -c memscope -n '__memscope_in codec rank' -s h -l help -d 'Show this help'
 complete -c memscope -n '__memscope_in codec rank' -l usage -d 'Show the options in short'
+complete -c memscope -n '__memscope_in codec rank' -F
 complete -c memscope -n '__memscope_in codec sweep' -l dataset -x -d 'Measure generated data: repetitive, unique, mixed_50_50, text, heap, or all'
 complete -c memscope -n '__memscope_in codec sweep' -l file -r -F -d 'Measure a file; - is stdin (repeatable)'
 complete -c memscope -n '__memscope_in codec sweep' -l pid -x -a '(__fish_complete_pids)' -d 'Measure a sample of the anonymous memory of a running process, which is neither stopped nor changed (repeatable)'
@@ -199,7 +200,7 @@ complete -c memscope -n '__memscope_in codec sweep' -l time-limit -x -d 'Begin n
 complete -c memscope -n '__memscope_in codec sweep' -l min-savings-pct -x -d 'A page that saves less is incompressible, a codec that saves less ineligible (default 5)'
 complete -c memscope -n '__memscope_in codec sweep' -l size -x -d 'Block sizes (default: powers of two from 1K to --max-size)'
 complete -c memscope -n '__memscope_in codec sweep' -l page-size -x -d 'Page sizes (default 4K,16K,64K)'
-complete -c memscope -n '__memscope_in codec sweep' -l unit -x -d 'Measure block, page, or both (default)'
+complete -c memscope -n '__memscope_in codec sweep' -l unit -x -a 'both block page' -d 'Measure block, page, or both (default)'
 complete -c memscope -n '__memscope_in codec sweep' -l plot -r -F -d 'Draw ratio against speed in FILE.svg or FILE.png'
 complete -c memscope -n '__memscope_in codec sweep' -l format -x -a 'table json pretty csv kv' -d 'Print table (default), json, pretty, csv or kv'
 complete -c memscope -n '__memscope_in codec sweep' -s j -l json -d 'Same as --format json'
@@ -210,6 +211,7 @@ complete -c memscope -n '__memscope_in codec sweep' -s q -l quiet -d 'No notices
 complete -c memscope -n '__memscope_in codec sweep' -s v -l verbose -d 'Say more on stderr, with libbpf\'s own messages'
 complete -c memscope -n '__memscope_in codec sweep' -s h -l help -d 'Show this help'
 complete -c memscope -n '__memscope_in codec sweep' -l usage -d 'Show the options in short'
+complete -c memscope -n '__memscope_in codec sweep' -F
 complete -c memscope -n '__memscope_in codec train' -l dataset -x -d 'Measure generated data: repetitive, unique, mixed_50_50, text, heap, or all'
 complete -c memscope -n '__memscope_in codec train' -l file -r -F -d 'Measure a file; - is stdin (repeatable)'
 complete -c memscope -n '__memscope_in codec train' -l pid -x -a '(__fish_complete_pids)' -d 'Measure a sample of the anonymous memory of a running process, which is neither stopped nor changed (repeatable)'
@@ -229,6 +231,7 @@ complete -c memscope -n '__memscope_in codec train' -s q -l quiet -d 'No notices
 complete -c memscope -n '__memscope_in codec train' -s v -l verbose -d 'Say more on stderr, with libbpf\'s own messages'
 complete -c memscope -n '__memscope_in codec train' -s h -l help -d 'Show this help'
 complete -c memscope -n '__memscope_in codec train' -l usage -d 'Show the options in short'
+complete -c memscope -n '__memscope_in codec train' -F
 complete -c memscope -n '__memscope_at arena' -a bench -d 'measure what the arena saves and what touching cold memory costs'
 complete -c memscope -n '__memscope_at arena' -a demo -d 'watch a region shrink and come back'
 complete -c memscope -n '__memscope_at arena' -l help -s h -d 'show help'
