@@ -45,37 +45,35 @@ static bool stopped(const struct arena_bench_config *c)
 	return c->stop && *c->stop;
 }
 
+/* A line "Name: N kB" in bytes, 0 when it is not there. */
+static uint64_t kib_line(const char *text, const char *name)
+{
+	uint64_t kib = 0;
+
+	text_find_u64(text, name, &kib);
+	return kib * KiB;
+}
+
 int arena_bench_memory_read(struct arena_bench_memory *ret)
 {
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/smaps_rollup", "re");
-	struct arena_bench_memory m = {0};
-	char line[128];
-	unsigned long long kib;
+	_cleanup_free_ char *text = NULL;
+	int err = file_read_all("/proc/self", "smaps_rollup", &text);
 
-	if (!f)
-		return -errno;
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "Rss: %llu kB", &kib) == 1)
-			m.rss_bytes = kib * KiB;
-		else if (sscanf(line, "Pss: %llu kB", &kib) == 1)
-			m.pss_bytes = kib * KiB;
-		else if (sscanf(line, "Anonymous: %llu kB", &kib) == 1)
-			m.anonymous_bytes = kib * KiB;
-	}
-	*ret = m;
+	if (err)
+		return err;
+	*ret = (struct arena_bench_memory){
+		.rss_bytes = kib_line(text, "Rss"),
+		.pss_bytes = kib_line(text, "Pss"),
+		.anonymous_bytes = kib_line(text, "Anonymous"),
+	};
 	return 0;
 }
 
 static uint64_t peak_rss(void)
 {
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/status", "re");
-	unsigned long long kib = 0;
-	char line[128];
+	_cleanup_free_ char *text = NULL;
 
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "VmHWM: %llu kB", &kib) == 1)
-			break;
-	return kib * KiB;
+	return file_read_all("/proc/self", "status", &text) ? 0 : kib_line(text, "VmHWM");
 }
 
 /* The peak of this run, not of those before it. */

@@ -311,7 +311,10 @@ static void zram_compare(void)
 		puts("zram: no free /dev/zram0 with lz4: no comparison");
 		return;
 	}
-	sscanf(strchr(before, '[') ? strchr(before, '[') + 1 : before, "%63[^] \n]", algorithm);
+	/* "lzo-rle lzo [lz4]": the one in brackets is in use */
+	if (strchr(before, '['))
+		snprintf(algorithm, sizeof(algorithm), "%.*s", (int)strcspn(strchr(before, '[') + 1, "]"),
+			 strchr(before, '[') + 1);
 	snprintf(size, sizeof(size), "%llu", 4ULL * SMALL);
 	if (put_file(ZRAM "comp_algorithm", "lz4") || put_file(ZRAM "disksize", size) ||
 	    make_swap("/dev/zram0", 4 * SMALL) || swapon("/dev/zram0", 0)) {
