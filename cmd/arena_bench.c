@@ -510,7 +510,7 @@ static int run(struct cmd *cmd)
 
 const struct command cmd_arena_bench = {
 	.name = "bench",
-	.brief = "measure what the arena saves and what touching cold memory costs",
+	.brief = "measure what the arena saves and what touching it costs",
 	.doc = "Fills a region, keeps a part of it hot, compresses the rest, reads it back as the "
 	       "phase "
 	       "model says, and compares all of it with what was written (a difference is exit "

@@ -11,10 +11,13 @@
  */
 #include "workloads/arena_bench.h"
 
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+
+#include "lib/file.h"
 
 #define PAGE ((size_t)4096)
 
