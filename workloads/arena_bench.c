@@ -11,7 +11,6 @@
  */
 #include "workloads/arena_bench.h"
 
-
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
