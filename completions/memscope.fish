@@ -232,7 +232,7 @@ complete -c memscope -n '__memscope_in codec train' -s v -l verbose -d 'Say more
 complete -c memscope -n '__memscope_in codec train' -s h -l help -d 'Show this help'
 complete -c memscope -n '__memscope_in codec train' -l usage -d 'Show the options in short'
 complete -c memscope -n '__memscope_in codec train' -F
-complete -c memscope -n '__memscope_at arena' -a bench -d 'measure what the arena saves and what touching cold memory costs'
+complete -c memscope -n '__memscope_at arena' -a bench -d 'measure what the arena saves and what touching it costs'
 complete -c memscope -n '__memscope_at arena' -a demo -d 'watch a region shrink and come back'
 complete -c memscope -n '__memscope_at arena' -l help -s h -d 'show help'
 complete -c memscope -n '__memscope_in arena bench' -l access -x -a 'signal thread explicit' -d 'How missing pages come back: signal (default; in the thread that faults), thread (system calls wait, too) or explicit (no userfaultfd; the program asks first)'
