@@ -3,12 +3,12 @@
  * arena: arenas and regions come and go.
  *
  *	runtime.arenas ──> arena ──> arena ──> …        a call's arena must be in this list
- *	arena.regions[id]                               what objects in the store name as their
- *owner runtime.registry                                what addresses are looked up in
+ *	arena.regions[id]        what objects in the store name as their owner
+ *	runtime.registry         what addresses are looked up in
  *
  * A region appears in regions[] first and in the registry last, and disappears the other way round;
  * the registry's change waits until no lane holds a pointer to it, so after that its units are
- *quiet and its objects are freed without further care.
+ * quiet and its objects are freed without further care.
  *
  * All of this runs under runtime.lock, with signals blocked, since a handler that forks would take
  * the lock again.
@@ -357,7 +357,7 @@ int arena_check(struct memscope_arena *a)
 {
 	int line;
 
-	/* The handler thread may be at a message that is old, or wake the program before it is done. */
+	/* The handler thread may be at an old message, or wake the program before it is done. */
 	lanes_lock();
 	line = check_locked(a);
 	lanes_unlock();

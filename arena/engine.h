@@ -14,11 +14,11 @@
  *	ops.c      the other public calls              evict.c  units leave
  *
  * A lane is the right to work: who reads the registry, a region, or a store holds one, and only
- *one, except that fork and the end of a region take every lane in turn. That makes lanes do what
- *epochs do elsewhere: when each lane has been free once, nobody has a pointer from before.
+ * one, except that fork and the end of a region take every lane in turn. That makes lanes do what
+ * epochs do elsewhere: when each lane has been free once, nobody has a pointer from before.
  *
  * Lock order: runtime.lock; lane; a page entry (several at once only by page_try_lock()); store
- *head; store.lock. A lane's holder has all signals blocked where its arena's faults are signals or
+ * head; store.lock. A lane's holder has all signals blocked where its arena's faults are signals or
  * messages, because a handler that touches a missing page would wait for the thread it interrupted;
  * and it touches no memory of a userfaultfd region (in EXPLICIT regions it may).
  */

@@ -4,15 +4,15 @@
  *
  *	region   ▓▓▓▓▓▓▓▓▓▓   1. claim: lock resident, unpinned entries
  *	          │││ ││││    2. take: runs of them move to the lane's staging area, at once for the
- *	          vvv vvvv       kernel: a store is either in the page that moved, or faults after
- *it staging  ▓▓▓·▓▓▓▓·    3. publish STAGED: from here on a toucher may take its unit back │ │ │ 4.
- *for each: lock it again (or see that it was taken back), compress, v v  v         append to the
- *log, publish PACKED or SAME; or move it back log     ─▪─▪──▪───    5. wait for toucher's that are
- *half-way, drop the staging area's pages
+ *	          vvv vvvv       kernel: a store is either in the page that moved, or faults later
+ *	staging  ▓▓▓·▓▓▓▓·    3. publish STAGED: from here on a toucher may take its unit back
+ *	          │ │  │      4. for each: lock it again (or see that it was taken back), compress,
+ *	          v v  v         append to the log, publish PACKED or SAME; or move it back
+ *	log     ─▪─▪──▪───    5. wait for touchers that are half-way, drop the staging area's pages
  *
  * Taking is UFFDIO_MOVE (AREA_MOVE), or mremap(MREMAP_DONTUNMAP) (AREA_REMAP) where the kernel
- *lacks it or the pages are shared with a forked child. MOVE refuses pages that a device may write
- *to; mremap() does not, hence the rule in the public header that such buffers be pinned.
+ * lacks it or the pages are shared with a forked child. MOVE refuses pages that a device may write
+ * to; mremap() does not, hence the rule in the public header that such buffers be pinned.
  *
  * EXPLICIT regions have no step 2 and 3: the program promises not to touch what is not pinned, so
  * units are compressed where they are and dropped, locked all the while.

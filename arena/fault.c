@@ -16,7 +16,7 @@
  * regions nothing hides it; but there nobody else looks at a unit that is not resident.)
  *
  * Runs inside signal handlers: no allocation, no lock but entries and the store's, errno preserved
- *by the caller.
+ * by the caller.
  */
 #include "arena/engine.h"
 

@@ -17,8 +17,8 @@
  *
  * Conventions. Sizes are bytes. Calls return 0 or a negative errno, and leave what ret_ arguments
  * point to untouched on failure. Every call may be made from any thread, also at the same time as
- *any other, unless its description says otherwise; none may be made from a signal handler. The
- *caller owns the arguments; names and options are copied.
+ * any other, unless its description says otherwise; none may be made from a signal handler. The
+ * caller owns the arguments; names and options are copied.
  *
  * A region is made of units: pages of 4 KiB, or chunks of 16 or 64 KiB. A unit is compressed and
  * restored whole. An address range that a call takes must lie in one region of that arena (-EINVAL)
@@ -26,24 +26,25 @@
  *
  * How a missing unit comes back is chosen per arena:
  *
- *  MEMSCOPE_ACCESS_SIGNAL  (the default) userfaultfd delivers the fault as SIGBUS to the thread
- *that touches the page, and the library's handler restores it there. Fastest, and needs no
- *privilege. A *system call* that is given such a page fails with EFAULT instead: pin buffers first.
- *Threads must not block SIGBUS. The library chains to the SIGBUS handler that was installed before
- *the first arena; a handler that the program installs later must call memscope_arena_sigbus()
- *first. The handler needs some 8 KiB of stack where a thread uses sigaltstack(2).
- *  MEMSCOPE_ACCESS_THREAD  a thread of the library restores pages; system calls wait as they would
- *for swap. Slower. Needs CAP_SYS_PTRACE, vm.unprivileged_userfaultfd=1 or access to
- *	/dev/userfaultfd.
- *  MEMSCOPE_ACCESS_EXPLICIT  no userfaultfd. The program pins what it uses: units that are not
- *pinned may be compressed at any memscope_arena_compress(), and then *read as zeros and lose what
- *is written to them* until they are touched. memscope_arena_touch() is enough where the program
- *	itself decides when to compress.
+ *  MEMSCOPE_ACCESS_SIGNAL (the default): userfaultfd delivers the fault as SIGBUS to the thread that
+ *    touches the page, and the library's handler restores it there. Fastest, and needs no privilege.
+ *    A *system call* that is given such a page fails with EFAULT instead: pin buffers first. Threads
+ *    and signal handlers that touch a region must not block SIGBUS. The library chains to the SIGBUS
+ *    handler that was installed before the first arena; a handler that the program installs later
+ *    must call memscope_arena_sigbus() first. The handler needs some 8 KiB of stack where a thread
+ *    uses sigaltstack(2).
+ *  MEMSCOPE_ACCESS_THREAD: a thread of the library restores pages; system calls wait as they would
+ *    for swap. Slower. Needs CAP_SYS_PTRACE, vm.unprivileged_userfaultfd=1 or access to
+ *    /dev/userfaultfd.
+ *  MEMSCOPE_ACCESS_EXPLICIT: no userfaultfd. The program pins what it uses: units that are not
+ *    pinned may be compressed at any memscope_arena_compress(), and then *read as zeros and lose
+ *    what is written to them* until they are touched. memscope_arena_touch() is enough where the program
+ *    itself decides when to compress.
  *
- * Rules for the program's own calls on a region's memory: fork(2) is fine, parent and child go on
- *with correct contents (a raw clone(2) or _Fork(3) without CLONE_VM is not: the child has no
- *handler); madvise(MADV_DONTNEED) drops resident pages as usual but does not see compressed ones:
- *use memscope_arena_discard(). munmap(2), mremap(2), mprotect(2), and mlock(2) of a region are not
+ * Rules for the program's own calls on a region's memory. fork(2) is fine: parent and child go on
+ * with correct contents (a raw clone(2) or _Fork(3) without CLONE_VM is not: the child has no
+ * handler). madvise(MADV_DONTNEED) drops resident pages as usual but does not see compressed ones:
+ * use memscope_arena_discard(). munmap(2), mremap(2), mprotect(2), and mlock(2) of a region are not
  * supported: nothing outside the region is harmed, but those pages may become missing for good.
  * Buffers of asynchronous I/O (O_DIRECT, io_uring, RDMA) must be pinned.
  */
@@ -205,7 +206,8 @@ MEMSCOPE_API int memscope_arena_create(const struct memscope_arena_options *opts
 				       struct memscope_arena **ret_arena);
 /*
  * Frees its regions and everything else. No other call on this arena and no access to its memory
- * may be under way. NULL does nothing. -EINVAL: not an arena (destroyed twice).
+ * may be under way. NULL does nothing. -EINVAL: not an arena (destroyed twice). -ENOMEM:
+ * some regions may be left, try again.
  */
 MEMSCOPE_API int memscope_arena_destroy(struct memscope_arena *arena);
 
@@ -220,6 +222,7 @@ MEMSCOPE_API int memscope_arena_alloc(struct memscope_arena *arena, const char *
 /*
  * addr: as memscope_arena_alloc() gave it. The program must not touch the region any more; calls on
  * it in other threads end first or fail. -EINVAL: not a region of this arena, or freed already.
+ * -ENOMEM: nothing has happened, try again.
  */
 MEMSCOPE_API int memscope_arena_free(struct memscope_arena *arena, void *addr);
 /* The region that holds addr. -EINVAL: none of this arena. */
@@ -269,7 +272,7 @@ MEMSCOPE_API int memscope_arena_compact(struct memscope_arena *arena, unsigned s
  * NULL. */
 MEMSCOPE_API int memscope_arena_verify(struct memscope_arena *arena, uint64_t *ret_bad);
 
-/* ret_size: sizeof(*ret_stats), so that later versions may add fields at the end. */
+/* ret_size: sizeof(*ret_stats). Fields that a later header has and this library has not are 0. */
 MEMSCOPE_API int memscope_arena_stats(struct memscope_arena *arena,
 				      struct memscope_arena_stats *ret_stats, size_t ret_size);
 

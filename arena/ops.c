@@ -7,8 +7,8 @@
  *	op_end()    give back
  *
  * Every step looks the region up again, so a region freed meanwhile ends the call with -EINVAL
- *instead of a stale pointer. Outputs are written after the last step, without lane or lock: the
- *pointer may well lie in a region.
+ * instead of a stale pointer. Outputs are written after the last step, without lane or lock: the
+ * pointer may well lie in a region.
  */
 #include "arena/engine.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * page: the state of one unit of a region (a page, or a chunk of 4 or 16) in 8 bytes, and how it
- *may change.
+ * may change.
  *
  *	63                         24 23      12 11  9  8  7..6  5..4  3..1   0
  *	┌────────────────────────────┬──────────┬──────┬──┬─────┬─────┬─────┬────┐
@@ -26,10 +26,10 @@
  *
  * Rules
  *  - The lock bit goes from 0 to 1 by compare-and-swap and belongs to one thread; with it set
- *nobody else changes the entry. Who sets it has signals blocked, and neither touches memory of a
- *region nor waits for another entry, a lane or the program until it has stored the next state.
+ *    nobody else changes the entry. Who sets it has signals blocked, and neither touches memory of a
+ *    region nor waits for another entry, a lane or the program until it has stored the next state.
  *  - So a waiter waits for one page to be compressed, restored or moved, never for a batch: STAGED
- *is an unlocked state, and a toucher may lock it and move the page back itself.
+ *    is an unlocked state, and a toucher may lock it and move the page back itself.
  *  - pins > 0 only in RESIDENT; such a unit is not claimed. Pins change by compare-and-swap on an
  *    unlocked RESIDENT entry.
  *  - The store's cleaner swaps one unlocked PACKED value for another without the lock bit.

@@ -133,6 +133,7 @@ int memscope_arena_stats(struct memscope_arena *arena, struct memscope_arena_sta
 	fill_compression(&t, &s);
 	fill_pool(&t, &s, &pool);
 	fill_access(&t, &s);
+	memset(ret_stats, 0, ret_size);
 	memcpy(ret_stats, &t, MIN(ret_size, sizeof(t)));
 	return 0;
 }

@@ -18,24 +18,24 @@
  *	   │			    CLEANING ────────all moved or freed─────────┼─┘
  *	   └────────────────────────────── trim ────────────────────────────────┘
  *
- * Full segments hang in one of 64 buckets by how much of them is not dead. A free that takes a segment over the
- * edge of its bucket (every 8 KiB) relinks it: that and opening or closing a segment are the only
+ * Full segments hang in one of 64 buckets by how much of them is not dead. A free that takes a
+ * segment over the edge of its bucket (every 8 KiB) relinks it: that and opening or closing a segment are the only
  * uses of the lock. The victim of cleaning is the first of the lowest bucket, so no operation looks
  * at more segments than the one it works on.
  *
  * Invariants
  *  - seg.live: FULL or CLEANING: the sum of its live objects; OPEN: that plus (size - fill), so
- *that it cannot reach 0 while a head appends. FREE, UNUSED: 0.
+ *    that it cannot reach 0 while a head appends. FREE, UNUSED: 0.
  *  - FULL with live 0 does not exist outside the lock, but between the fetch_sub that reached 0 and
  *    the relink that follows it in the same store_free().
  *  - An object's bytes do not change while it is live. A segment is opened again only when live is
- *0, and a reader's object is live until that reader (or a thread after it) frees it.
+ *    0, and a reader's object is live until that reader (or a thread after it) frees it.
  *  - The cleaner reads a victim without holding its objects; a victim is not freed under it,
- *because only FULL segments are freed.
+ *    because only FULL segments are freed.
  *  - sum(full) = full_bytes = n_full * size; sum(full.counted) = kept_bytes.
  *
  * Lock order: head, then store.lock. Neither is held while ops are called, but for the cleaner
- *head.
+ * head.
  */
 #include "arena/store.h"
 

@@ -6,8 +6,8 @@
  *	    fill ─> hot ─> idle ─> pack ─> reread ─> verify      the same functions for both sides
  *
  * What was written is not kept: any page of it can be made again from the seed or the image.
- *Samples and page buffers are allocated and touched before the first memory reading, so that they
- *are in all of them.
+ * Samples and page buffers are allocated and touched before the first memory reading, so that they
+ * are in all of them.
  */
 #include "workloads/arena_bench.h"
 
