@@ -136,7 +136,9 @@ struct store_object store_get(const struct store *s, uint64_t loc, bool check);
 void store_prefetch(const struct store *s, uint64_t loc);
 void store_free(struct store *s, uint64_t loc);
 
-/* Is more of the full segments dead than slack_permille of what is not? Half a segment is not enough.
+/*
+ * Is more of the full segments dead than slack_permille of what is not? Half a segment is not
+ * enough.
  */
 bool store_wants_cleaning(const struct store *s, unsigned slack_permille);
 /*
