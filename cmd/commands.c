@@ -2,7 +2,7 @@
 /* The one table of commands. */
 #include "cmd/cmd.h"
 
-extern const struct command cmd_pool_setup, cmd_pool_reset, cmd_pool_undo;
+extern const struct command cmd_pool_explain, cmd_pool_reset, cmd_pool_setup, cmd_pool_status, cmd_pool_undo;
 extern const struct command cmd_doctor, cmd_trace_fault, cmd_trace_fork, cmd_trace_life, cmd_trace_swap;
 extern const struct command cmd_arena_bench, cmd_arena_demo;
 extern const struct command cmd_codec_list, cmd_codec_rank, cmd_codec_sweep, cmd_codec_train;
@@ -46,6 +46,8 @@ static const struct command pool = {
 	.brief = "a pool of compressed memory on zram: set up, explain, try, and put back",
 	.sub = (const struct command *const[]){
 		&cmd_pool_setup,
+		&cmd_pool_status,
+		&cmd_pool_explain,
 		&cmd_pool_reset,
 		&cmd_pool_undo,
 		NULL,
