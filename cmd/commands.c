@@ -3,6 +3,7 @@
 #include "cmd/cmd.h"
 
 extern const struct command cmd_pool_explain, cmd_pool_reset, cmd_pool_setup, cmd_pool_status, cmd_pool_undo;
+extern const struct command cmd_pool_trigger_compress, cmd_pool_trigger_decompress;
 extern const struct command cmd_doctor, cmd_trace_fault, cmd_trace_fork, cmd_trace_life, cmd_trace_swap;
 extern const struct command cmd_arena_bench, cmd_arena_demo;
 extern const struct command cmd_codec_list, cmd_codec_rank, cmd_codec_sweep, cmd_codec_train;
@@ -41,6 +42,16 @@ static const struct command codec = {
 	},
 };
 
+static const struct command pool_trigger = {
+	.name = "trigger",
+	.brief = "send pages of our own through the pool, and measure",
+	.sub = (const struct command *const[]){
+		&cmd_pool_trigger_compress,
+		&cmd_pool_trigger_decompress,
+		NULL,
+	},
+};
+
 static const struct command pool = {
 	.name = "pool",
 	.brief = "a pool of compressed memory on zram: set up, explain, try, and put back",
@@ -48,6 +59,7 @@ static const struct command pool = {
 		&cmd_pool_setup,
 		&cmd_pool_status,
 		&cmd_pool_explain,
+		&pool_trigger,
 		&cmd_pool_reset,
 		&cmd_pool_undo,
 		NULL,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/cgroup.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <mntent.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -139,11 +141,11 @@ int cgroup_name(uint64_t id, bool v1, char *buf, size_t size)
 
 /* ---- memory cgroups of our own ---- */
 
-static int write_limit(const struct cgroup_mem *cg, uint64_t bytes)
+int cgroup_mem_set_limit(const struct cgroup_mem *cg, uint64_t limit_bytes)
 {
 	char text[24];
 
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)limit_bytes);
 	return file_write_at(cg->path, cg->v1 ? "memory.limit_in_bytes" : "memory.max", text);
 }
 
@@ -187,7 +189,7 @@ int cgroup_mem_create(struct cgroup_mem *cg, const char *name, uint64_t limit_by
 		cg->path[0] = '\0';
 		return err == -EROFS ? -EACCES : err;
 	}
-	err = write_limit(cg, limit_bytes);
+	err = cgroup_mem_set_limit(cg, limit_bytes);
 	if (err)
 		cgroup_mem_remove(cg);
 	return err;
@@ -210,6 +212,11 @@ int cgroup_mem_usage(const struct cgroup_mem *cg, uint64_t *ret_bytes)
 	return err ? err : parse_u64(text, 0, UINT64_MAX, ret_bytes);
 }
 
+int cgroup_mem_peak(const struct cgroup_mem *cg, uint64_t *ret_bytes)
+{
+	return file_read_u64(cg->path, cg->v1 ? "memory.max_usage_in_bytes" : "memory.peak", ret_bytes);
+}
+
 int cgroup_mem_remove(struct cgroup_mem *cg)
 {
 	if (!cg->path[0])
@@ -222,4 +229,95 @@ int cgroup_mem_remove(struct cgroup_mem *cg)
 	}
 	cg->path[0] = '\0';
 	return 0;
+}
+
+void cgroup_mem_sweep(const char *name)
+{
+	char place[PATH_MAX], path[PATH_MAX];
+	size_t len = strlen(name);
+	struct dirent *e;
+	uint64_t pid;
+	DIR *dir;
+
+	find_mount(true, place);
+	if (!place[0])
+		find_mount(false, place);
+	dir = opendir(place);
+	while (dir && (e = readdir(dir))) {
+		if (strncmp(e->d_name, name, len) || e->d_name[len] != '-' ||
+		    parse_u64(e->d_name + len + 1, 1, INT32_MAX, &pid) || !kill((pid_t)pid, 0) ||
+		    errno != ESRCH)
+			continue;
+		snprintf(path, sizeof(path), "%.3800s/%.255s", place, e->d_name);
+		rmdir(path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* Our place in the hierarchy with the memory controller, below its mount; "" for its root. */
+static int own_path(bool v1, char *buf, size_t size)
+{
+	_cleanup_free_ char *text = NULL;
+	char *save = NULL;
+	int err = file_read_all("/proc/self", "cgroup", &text);
+
+	if (err)
+		return err;
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *controllers = strchr(line, ':'), *path = controllers ? strchr(controllers + 1, ':') : NULL;
+
+		if (!path)
+			continue;
+		*path++ = '\0';
+		if (v1 ? !strcmp(controllers + 1, "memory") : !controllers[1]) {
+			snprintf(buf, size, "%s", strcmp(path, "/") ? path : "");
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+static uint64_t room_at(const char *path, bool v1)
+{
+	_cleanup_free_ char *stat = NULL;
+	uint64_t limit, used, cache = 0;
+
+	/* v2 says "max" where there is no limit, which is no number. */
+	if (file_read_u64(path, v1 ? "memory.limit_in_bytes" : "memory.max", &limit) ||
+	    file_read_u64(path, v1 ? "memory.usage_in_bytes" : "memory.current", &used))
+		return UINT64_MAX;
+	if (limit >= (uint64_t)INT64_MAX / 4096 * 4096) /* how v1 says it */
+		return UINT64_MAX;
+	if (!file_read_all(path, "memory.stat", &stat))
+		text_find_u64(stat, v1 ? "total_inactive_file" : "inactive_file", &cache);
+	used -= MIN(used, cache);
+	return limit > used ? limit - used : 0;
+}
+
+uint64_t cgroup_mem_room(void)
+{
+	char mount[PATH_MAX], path[PATH_MAX];
+	uint64_t room = UINT64_MAX;
+	bool v1 = true;
+	size_t root;
+
+	find_mount(true, mount);
+	if (!mount[0]) {
+		v1 = false;
+		find_mount(false, mount);
+	}
+	root = strlen(mount);
+	if (!root || root >= sizeof(path))
+		return room;
+	memcpy(path, mount, root + 1);
+	if (own_path(v1, path + root, sizeof(path) - root))
+		return room;
+	/* In a container the path can be the host's, and the mount our own cgroup: both are looked at. */
+	for (;;) {
+		room = MIN(room, room_at(path, v1));
+		if (strlen(path) <= root)
+			return room;
+		*strrchr(path, '/') = '\0';
+	}
 }

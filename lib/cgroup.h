@@ -39,11 +39,23 @@ struct cgroup_mem {
  * (bytes). -EACCES or -EPERM without the right, -EOPNOTSUPP where no memory controller can be had.
  */
 int cgroup_mem_create(struct cgroup_mem *cg, const char *name, uint64_t limit_bytes);
+/* Another limit. -EBUSY: what is charged cannot be brought below it. */
+int cgroup_mem_set_limit(const struct cgroup_mem *cg, uint64_t limit_bytes);
 /* Moves a process in. */
 int cgroup_mem_add(const struct cgroup_mem *cg, pid_t pid);
 /* Bytes charged now. */
 int cgroup_mem_usage(const struct cgroup_mem *cg, uint64_t *ret_bytes);
+/* The most that was charged at a time. -ENOENT: this kernel does not say (before 5.19, v2). */
+int cgroup_mem_peak(const struct cgroup_mem *cg, uint64_t *ret_bytes);
 /* Removes it; -EBUSY while processes are in it. Accepts one that was never made. */
 int cgroup_mem_remove(struct cgroup_mem *cg);
+/* Removes empty cgroups NAME-PID that processes left which are no more. */
+void cgroup_mem_sweep(const char *name);
+
+/*
+ * What this process may still be charged before it, or a cgroup above it, reaches its limit (page cache
+ * that can go counts as free). UINT64_MAX: no limit, or none that can be seen.
+ */
+uint64_t cgroup_mem_room(void);
 
 #endif
