@@ -19,6 +19,7 @@ libdir      ?= $(prefix)/lib
 includedir  ?= $(prefix)/include
 mandir      ?= $(prefix)/share/man
 datadir     ?= $(prefix)/share
+unitdir     ?= $(prefix)/lib/systemd/system
 DESTDIR     ?=
 
 CC       ?= gcc
@@ -182,6 +183,10 @@ install: all $(O)/memscope-arena.pc
 		$(DESTDIR)$(datadir)/fish/vendor_completions.d
 	install -m 755 $(O)/memscope $(DESTDIR)$(bindir)/memscope
 	install -m 644 $(MAN1) $(DESTDIR)$(mandir)/man1/
+	install -d $(DESTDIR)$(unitdir)
+	sed 's|@bindir@|$(bindir)|' dist/systemd/memscope-pool-maintain.service \
+		> $(DESTDIR)$(unitdir)/memscope-pool-maintain.service
+	install -m 644 dist/systemd/memscope-pool-maintain.timer $(DESTDIR)$(unitdir)/
 	install -m 644 completions/memscope.bash $(DESTDIR)$(datadir)/bash-completion/completions/memscope
 	install -m 644 completions/_memscope $(DESTDIR)$(datadir)/zsh/site-functions/_memscope
 	install -m 644 completions/memscope.fish $(DESTDIR)$(datadir)/fish/vendor_completions.d/memscope.fish
@@ -195,7 +200,8 @@ install: all $(O)/memscope-arena.pc
 	install -m 644 $(MAN3) $(DESTDIR)$(mandir)/man3/
 
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/memscope $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN1))) \
+	rm -f $(DESTDIR)$(bindir)/memscope $(DESTDIR)$(unitdir)/memscope-pool-maintain.service \
+		$(DESTDIR)$(unitdir)/memscope-pool-maintain.timer $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN1))) \
 		$(DESTDIR)$(datadir)/bash-completion/completions/memscope \
 		$(DESTDIR)$(datadir)/zsh/site-functions/_memscope \
 		$(DESTDIR)$(datadir)/fish/vendor_completions.d/memscope.fish \

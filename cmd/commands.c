@@ -2,7 +2,7 @@
 /* The one table of commands. */
 #include "cmd/cmd.h"
 
-extern const struct command cmd_pool_explain, cmd_pool_reset, cmd_pool_setup, cmd_pool_status, cmd_pool_undo;
+extern const struct command cmd_pool_explain, cmd_pool_maintain, cmd_pool_reset, cmd_pool_setup, cmd_pool_status, cmd_pool_undo;
 extern const struct command cmd_pool_trigger_compress, cmd_pool_trigger_decompress;
 extern const struct command cmd_doctor, cmd_trace_fault, cmd_trace_fork, cmd_trace_life, cmd_trace_swap;
 extern const struct command cmd_arena_bench, cmd_arena_demo;
@@ -60,6 +60,7 @@ static const struct command pool = {
 		&cmd_pool_status,
 		&cmd_pool_explain,
 		&pool_trigger,
+		&cmd_pool_maintain,
 		&cmd_pool_reset,
 		&cmd_pool_undo,
 		NULL,

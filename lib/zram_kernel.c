@@ -317,6 +317,9 @@ static int kernel_forget(void *ctx _unused_, unsigned id)
 {
 	char path[64];
 
+	/* What pool maintain keeps there goes with it. */
+	snprintf(path, sizeof(path), ZRAM_STATE_DIR "/pool-zram%u.marked", id);
+	unlink(path);
 	record_path(id, path, sizeof(path));
 	return unlink(path) && errno != ENOENT ? -errno : 0;
 }
