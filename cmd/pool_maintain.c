@@ -34,7 +34,7 @@ static const struct argp_option options[] = {
 	{ "recompress", KEY_RECOMPRESS, "WHICH", 0, "idle (default), huge, huge_idle or none", 1 },
 	{ "writeback", KEY_WRITEBACK, "WHICH", 0, "idle, huge, huge_idle (default) or none", 1 },
 	{ "threshold", KEY_THRESHOLD, "SIZE", 0, "Recompress only pages that take at least this, up to 4K", 1 },
-	{ "cpu-budget", KEY_CPU, "TIME", 0, "CPU time of a round (default 1s)", 1 },
+	{ "cpu-budget", KEY_CPU, "TIME", 0, "CPU time of recompression and compaction in a round (default 1s)", 1 },
 	{ "write-budget", KEY_WRITE, "SIZE", 0, "Bytes to the backing device in a round (default 64M)", 1 },
 	{ "no-compact", KEY_NO_COMPACT, NULL, 0, "Do not compact the allocator", 1 },
 	{ "every", KEY_EVERY, "TIME", 0, "A round each so often, until Ctrl-C", 1 },
@@ -235,8 +235,8 @@ static int one_round(const struct cmd *cmd, const struct maintain_opts *o, unsig
 	struct zram_maintain_request req = o->req;
 	struct zram_maintain_result r;
 	int code = EXIT_OK, err;
-	/* Only for the round: between rounds the pool may be reset. */
-	_cleanup_close_ int lock = pool_lock(cmd, (int)id, false, &code);
+	/* Only for the round: between rounds the pool may be reset. Shared, as a trigger may well run. */
+	_cleanup_close_ int lock = pool_lock(cmd, (int)id, true, &code);
 
 	if (lock < 0)
 		return code;

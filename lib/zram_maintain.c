@@ -6,7 +6,7 @@
 
 #include "lib/file.h"
 
-#define CHUNK_PAGES 4096 /* 16 MiB of pages: some tens of milliseconds of zstd */
+#define CHUNK_PAGES 1024 /* some 10 ms of zstd; each write also looks through the whole table */
 
 const char *zram_part_name(enum zram_part part)
 {
