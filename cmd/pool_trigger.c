@@ -241,11 +241,22 @@ static const struct out_col trace_columns[T_COLS] = {
 struct timeline {
 	bool on;
 	struct out_stream stream;
-	uint64_t start_ns, next_ns, interval_ns, rows, hits;
+	uint64_t start_ns, next_ns, interval_ns, rows, hits, major;
 	struct reclaim_vmstat vm;
 	struct reclaim_psi psi;
 	bool have_psi;
 };
+
+/* Of the whole machine; the workload's own are in the result. */
+static uint64_t major_faults(void)
+{
+	_cleanup_free_ char *text = NULL;
+	uint64_t n = 0;
+
+	if (!file_read_all("/proc", "vmstat", &text))
+		text_find_u64(text, "pgmajfault", &n);
+	return n;
+}
 
 static int timeline_start(struct timeline *t, const struct cmd *cmd, const struct trigger_opts *o)
 {
@@ -258,6 +269,7 @@ static int timeline_start(struct timeline *t, const struct cmd *cmd, const struc
 	err = out_stream_init(&t->stream, STDOUT_FILENO, cmd->out.format, cmd->out.wide, trace_columns, T_COLS);
 	if (err && err != -EPIPE)
 		return cmd_fail(cmd, err, "writing the timeline");
+	t->major = major_faults();
 	reclaim_vmstat_read(&t->vm);
 	t->have_psi = !reclaim_psi_read(&t->psi);
 	return 0;
@@ -268,7 +280,7 @@ static void timeline_row(struct timeline *t, const struct zram_device *d, const 
 {
 	struct reclaim_vmstat vm = t->vm;
 	struct reclaim_psi psi = t->psi;
-	uint64_t cgroup = 0, hits = t->hits;
+	uint64_t cgroup = 0, hits = t->hits, major = major_faults();
 	struct zram_device now;
 	struct out_val v[T_COLS];
 
@@ -285,7 +297,8 @@ static void timeline_row(struct timeline *t, const struct zram_device *d, const 
 	}
 	v[T_OUT] = OUT_U(vm.pswpout - t->vm.pswpout);
 	v[T_IN] = OUT_U(vm.pswpin - t->vm.pswpin);
-	v[T_MAJOR] = OUT_U(vm.pgmajfault - t->vm.pgmajfault);
+	v[T_MAJOR] = OUT_U(major - t->major);
+	t->major = major;
 	v[T_HITS] = pressure_limit_hits(p, &hits) ? OUT_NULL : OUT_U(hits - MIN(hits, t->hits));
 	t->hits = hits;
 	v[T_STALL] = t->have_psi ? OUT_U(psi.some_us - t->psi.some_us) : OUT_NULL;

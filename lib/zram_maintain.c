@@ -37,6 +37,7 @@ struct round {
 	struct zram_maintain_result *r;
 	uint64_t start_cpu;
 	bool idle_known; /* marks tell what is idle */
+	bool by_age;	 /* and were made by times of access */
 };
 
 static void set(struct round *rd, enum zram_part part, enum zram_part_state state, const char *why)
@@ -83,7 +84,7 @@ static void mark_before(struct round *rd)
 	}
 	if (rd->req->idle_seconds && !mark_by_age(rd)) {
 		set(rd, ZRAM_PART_MARK, ZRAM_DONE, NULL);
-		rd->idle_known = true;
+		rd->idle_known = rd->by_age = true;
 		return;
 	}
 	rd->idle_known = !rd->req->first;
@@ -176,6 +177,12 @@ static void writeback(struct round *rd)
 		return set(rd, ZRAM_PART_WRITEBACK, ZRAM_SKIPPED, "the write budget is 0");
 	if (needs_idle(q->writeback) && !rd->idle_known)
 		return set(rd, ZRAM_PART_WRITEBACK, ZRAM_SKIPPED, "what is idle is known only from the next round on");
+	/*
+	 * Recompression has taken the marks of the pages that it tried, and those that did not shrink are just
+	 * what is to go. Without times of access they are marked again for the next round.
+	 */
+	if (needs_idle(q->writeback) && rd->by_age && mark_by_age(rd))
+		return set(rd, ZRAM_PART_WRITEBACK, ZRAM_SKIPPED, "the idle pages could not be marked again");
 	/* The limit is in units of 4 KiB; the kernel counts it down and stops at 0 with EIO. */
 	snprintf(text, sizeof(text), "%" PRIu64, q->write_budget_bytes / 4096);
 	err = put(rd, ZRAM_PART_WRITEBACK, "writeback_limit", text);
