@@ -161,7 +161,7 @@ tests: all $(UNIT) $(HELPERS) $(FUZZ)
 
 # ---- benchmarks ----
 
-bench: bench-trace bench-codec bench-arena
+bench: bench-trace bench-codec bench-arena bench-pool
 
 bench-trace: all $(HELPERS) $(BENCH)
 	@MEMSCOPE=$(abspath $(O))/memscope O=$(abspath $(O)) $(O)/tests/bench/trace $(ROUNDS)
@@ -171,6 +171,9 @@ bench-codec: $(O)/tests/bench/bench_codec
 
 bench-arena: $(O)/tests/bench/bench_arena
 	@$<
+
+bench-pool: all
+	@MEMSCOPE=$(abspath $(O))/memscope $(PYTHON) tests/bench/pool $(ROUNDS)
 
 # ---- installing ----
 

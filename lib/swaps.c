@@ -100,11 +100,16 @@ const struct swap_area *swaps_find(const struct swap_area *areas, size_t n, cons
 {
 	char path[64], dev[32];
 	struct stat st, other;
+	bool other_names = false;
 
 	snprintf(path, sizeof(path), "/dev/%s", name);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		if (!strcmp(areas[i].path, path))
 			return &areas[i];
+		other_names |= areas[i].partition && strncmp(areas[i].path, "/dev/zram", 9);
+	}
+	if (!other_names)
+		return NULL;
 	/* swapon shows the path that it was given, which may be a link or another node. */
 	snprintf(path, sizeof(path), "/sys/block/%s", name);
 	if (file_read_at(path, "dev", dev, sizeof(dev)))

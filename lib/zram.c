@@ -247,11 +247,11 @@ static void read_stats(const char *dir, struct zram_device *d)
 	d->have_block = !file_read_at(dir, "stat", text, sizeof(text)) && !zram_parse_block(text, &d->block);
 }
 
-int zram_read(unsigned id, struct zram_device *ret)
+/* has: what the driver is known to have, or 0 to look. */
+static int read_device(unsigned id, unsigned has, struct zram_device *ret)
 {
 	struct zram_device d = { .id = id };
 	char dir[64], text[1024];
-	uint64_t initialised;
 	int err;
 
 	snprintf(d.name, sizeof(d.name), "zram%u", id);
@@ -259,8 +259,9 @@ int zram_read(unsigned id, struct zram_device *ret)
 	err = file_read_u64(dir, "disksize", &d.disksize);
 	if (err)
 		return err;
-	d.initialised = file_read_u64(dir, "initstate", &initialised) ? d.disksize != 0 : initialised != 0;
-	d.has = find_files(dir);
+	/* What initstate says is just this. */
+	d.initialised = d.disksize != 0;
+	d.has = has ? has : find_files(dir);
 	err = file_read_at(dir, "comp_algorithm", text, sizeof(text));
 	if (!err)
 		err = zram_parse_algos(text, &d.algos);
@@ -274,6 +275,11 @@ int zram_read(unsigned id, struct zram_device *ret)
 	read_stats(dir, &d);
 	*ret = d;
 	return 0;
+}
+
+int zram_read(unsigned id, struct zram_device *ret)
+{
+	return read_device(id, 0, ret);
 }
 
 static int by_id(const void *a, const void *b)
@@ -305,8 +311,8 @@ int zram_read_all(struct zram_device **ret, size_t *ret_n)
 			}
 			all = grown;
 		}
-		/* One that goes away meanwhile is left out. */
-		n += !zram_read(id, &all[n]);
+		/* One driver has them all; a device that goes away meanwhile is left out. */
+		n += !read_device(id, n ? all[0].has : 0, &all[n]);
 	}
 	if (dir)
 		closedir(dir);
