@@ -4,7 +4,7 @@
 
 _memscope_words() { # what may follow the command $1
     case $1 in
-    'memscope') echo 'trace codec arena doctor help --help --version' ;;
+    'memscope') echo 'trace codec arena pool doctor help --help --version' ;;
     'memscope trace') echo 'fault fork life swap --help' ;;
     'memscope trace fault') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration --vma --symbols --latency --by --top --interval --hist --groups -n --max-events --buffer --trace-pipe --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage --' ;;
     'memscope trace fork') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration -t --threads -n --max-events --buffer --trace-pipe --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage --' ;;
@@ -18,6 +18,16 @@ _memscope_words() { # what may follow the command $1
     'memscope arena') echo 'bench demo --help' ;;
     'memscope arena bench') echo '--access --eviction --tier --chunk --min-savings-pct --checksum --when-full --dataset --image --region --cap --runs --warmups --phase-model --hot-pct --partial-pct --random-pct --reuse-distance --idle --sample-step --seed --plot --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     'memscope arena demo') echo '--access --eviction --tier --chunk --min-savings-pct --checksum --when-full --size --seed --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope pool') echo 'setup status explain trigger maintain reset undo --help' ;;
+    'memscope pool setup') echo '-d --device --algo --params -s --size --mem-limit -p --priority --recompress --backing --swap --raw --force -n --dry-run --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope pool status') echo '-d --device -w --watch -i --interval --duration --blocks --sysroot --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope pool explain') echo '-d --device --sysroot --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope pool trigger') echo 'compress decompress --help' ;;
+    'memscope pool trigger compress') echo '--profile -d --device --size --limit --duration-sec --dataset --image --seed --trace -i --interval --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope pool trigger decompress') echo '--profile -d --device --size --limit --duration-sec --dataset --image --seed --trace -i --interval --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope pool maintain') echo '-d --device --idle-age --recompress --writeback --threshold --cpu-budget --write-budget --no-compact --every --rounds --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope pool reset') echo '-d --device -f --force --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope pool undo') echo '-d --device -a --all -f --force --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     'memscope doctor') echo '--format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     esac
 }
@@ -163,6 +173,70 @@ _memscope_value() { # KIND WORDS: how the value of option $2 of the command $1 i
     'memscope arena demo --size') echo 'value' ;;
     'memscope arena demo --seed') echo 'value' ;;
     'memscope arena demo --format') echo 'words table json pretty csv kv' ;;
+    'memscope pool setup -d') echo 'value' ;;
+    'memscope pool setup --device') echo 'value' ;;
+    'memscope pool setup --algo') echo 'value' ;;
+    'memscope pool setup --params') echo 'value' ;;
+    'memscope pool setup -s') echo 'value' ;;
+    'memscope pool setup --size') echo 'value' ;;
+    'memscope pool setup --mem-limit') echo 'value' ;;
+    'memscope pool setup -p') echo 'value' ;;
+    'memscope pool setup --priority') echo 'value' ;;
+    'memscope pool setup --recompress') echo 'value' ;;
+    'memscope pool setup --backing') echo 'value' ;;
+    'memscope pool setup --format') echo 'words table json pretty csv kv' ;;
+    'memscope pool status -d') echo 'value' ;;
+    'memscope pool status --device') echo 'value' ;;
+    'memscope pool status -i') echo 'value' ;;
+    'memscope pool status --interval') echo 'value' ;;
+    'memscope pool status --duration') echo 'value' ;;
+    'memscope pool status --sysroot') echo 'path' ;;
+    'memscope pool status --format') echo 'words table json pretty csv kv' ;;
+    'memscope pool explain -d') echo 'value' ;;
+    'memscope pool explain --device') echo 'value' ;;
+    'memscope pool explain --sysroot') echo 'path' ;;
+    'memscope pool explain --format') echo 'words table json pretty csv kv' ;;
+    'memscope pool trigger compress --profile') echo 'value' ;;
+    'memscope pool trigger compress -d') echo 'value' ;;
+    'memscope pool trigger compress --device') echo 'value' ;;
+    'memscope pool trigger compress --size') echo 'value' ;;
+    'memscope pool trigger compress --limit') echo 'value' ;;
+    'memscope pool trigger compress --duration-sec') echo 'value' ;;
+    'memscope pool trigger compress --dataset') echo 'value' ;;
+    'memscope pool trigger compress --image') echo 'path' ;;
+    'memscope pool trigger compress --seed') echo 'value' ;;
+    'memscope pool trigger compress -i') echo 'value' ;;
+    'memscope pool trigger compress --interval') echo 'value' ;;
+    'memscope pool trigger compress --format') echo 'words table json pretty csv kv' ;;
+    'memscope pool trigger decompress --profile') echo 'value' ;;
+    'memscope pool trigger decompress -d') echo 'value' ;;
+    'memscope pool trigger decompress --device') echo 'value' ;;
+    'memscope pool trigger decompress --size') echo 'value' ;;
+    'memscope pool trigger decompress --limit') echo 'value' ;;
+    'memscope pool trigger decompress --duration-sec') echo 'value' ;;
+    'memscope pool trigger decompress --dataset') echo 'value' ;;
+    'memscope pool trigger decompress --image') echo 'path' ;;
+    'memscope pool trigger decompress --seed') echo 'value' ;;
+    'memscope pool trigger decompress -i') echo 'value' ;;
+    'memscope pool trigger decompress --interval') echo 'value' ;;
+    'memscope pool trigger decompress --format') echo 'words table json pretty csv kv' ;;
+    'memscope pool maintain -d') echo 'value' ;;
+    'memscope pool maintain --device') echo 'value' ;;
+    'memscope pool maintain --idle-age') echo 'value' ;;
+    'memscope pool maintain --recompress') echo 'value' ;;
+    'memscope pool maintain --writeback') echo 'value' ;;
+    'memscope pool maintain --threshold') echo 'value' ;;
+    'memscope pool maintain --cpu-budget') echo 'value' ;;
+    'memscope pool maintain --write-budget') echo 'value' ;;
+    'memscope pool maintain --every') echo 'value' ;;
+    'memscope pool maintain --rounds') echo 'value' ;;
+    'memscope pool maintain --format') echo 'words table json pretty csv kv' ;;
+    'memscope pool reset -d') echo 'value' ;;
+    'memscope pool reset --device') echo 'value' ;;
+    'memscope pool reset --format') echo 'words table json pretty csv kv' ;;
+    'memscope pool undo -d') echo 'value' ;;
+    'memscope pool undo --device') echo 'value' ;;
+    'memscope pool undo --format') echo 'words table json pretty csv kv' ;;
     'memscope doctor --format') echo 'words table json pretty csv kv' ;;
     *) echo - ;;
     esac
@@ -208,7 +282,7 @@ _memscope() {
         [[ " $(_memscope_words "$path") " == *" $word "* ]] || return
         path+=" $word"
         case $path in
-        'memscope trace fault'|'memscope trace fork'|'memscope trace life'|'memscope trace swap'|'memscope codec list'|'memscope codec rank'|'memscope codec sweep'|'memscope codec train'|'memscope arena bench'|'memscope arena demo'|'memscope doctor') leaf=1 ;;
+        'memscope trace fault'|'memscope trace fork'|'memscope trace life'|'memscope trace swap'|'memscope codec list'|'memscope codec rank'|'memscope codec sweep'|'memscope codec train'|'memscope arena bench'|'memscope arena demo'|'memscope pool setup'|'memscope pool status'|'memscope pool explain'|'memscope pool trigger compress'|'memscope pool trigger decompress'|'memscope pool maintain'|'memscope pool reset'|'memscope pool undo'|'memscope doctor') leaf=1 ;;
         esac
     done
     if [[ $leaf ]]; then
