@@ -13,6 +13,7 @@
  *
  * With an end, the start is kept in task storage until it comes.
  */
+#include "bpf/follow.bpf.h"
 #include "bpf/trace.bpf.h"
 
 #include "bpf/fault.h"
@@ -628,22 +629,6 @@ SEC("perf_event")
 int perf_major(void *ctx)
 {
 	perf_end(true);
-	return 0;
-}
-
-/* ---- whom to follow ---- */
-
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
-{
-	follow_fork(parent->tgid, child->tgid);
-	return 0;
-}
-
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec)
-{
-	follow_exec(bpf_get_current_pid_tgid() >> 32);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
  * Reclaim: who wakes kswapd, who stalls in direct or memory-cgroup reclaim and for how long, what is
  * written. Counters only; a stall's start is kept in task storage.
  */
+#include "bpf/follow.bpf.h"
 #include "bpf/trace.bpf.h"
 
 #include "bpf/swap.h"
@@ -219,20 +220,6 @@ int BPF_PROG(write_folio)
 	if (t)
 		__sync_fetch_and_add(&t->written, 1);
 	note_last();
-	return 0;
-}
-
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
-{
-	follow_fork(parent->tgid, child->tgid);
-	return 0;
-}
-
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec)
-{
-	follow_exec(bpf_get_current_pid_tgid() >> 32);
 	return 0;
 }
 
