@@ -222,6 +222,7 @@ help:
 	@echo 'make tests      run every test without installing anything; TESTS="unit cli" runs some suites'
 	@echo 'make check-guest  the tests in QEMU guests only'
 	@echo 'make bench      all benchmarks; bench-trace: what tracing costs; bench-codec: codecs against a plain loop;'
-	@echo '                bench-arena: the arena against plain loops and zram (as root)'
+	@echo '                bench-arena: the arena against plain loops and zram (as root);'
+	@echo '                bench-pool: zram by algorithm beside the arena (as root)'
 	@echo 'make generate   man pages and completions from the command table'
 	@echo 'make install    into DESTDIR and prefix; make uninstall takes it away'
