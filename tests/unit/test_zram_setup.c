@@ -6,6 +6,7 @@
  */
 #include "tests/unit/unit.h"
 
+#include "lib/parse.h"
 #include "lib/zram_setup.h"
 
 struct model_device {
@@ -37,7 +38,7 @@ static int m_write(void *ctx, unsigned id, const char *attr, const char *text)
 {
 	struct model *m = ctx;
 	struct model_device *d = &m->d;
-	int err = step(m), priority;
+	int err = step(m);
 
 	ck_assert_uint_eq(id, 3);
 	if (err)
@@ -55,7 +56,7 @@ static int m_write(void *ctx, unsigned id, const char *attr, const char *text)
 		return 0;
 	}
 	if (!strcmp(attr, "mem_limit")) {
-		ck_assert_int_eq(sscanf(text, "%lu", &d->limit), 1);
+		ck_assert_int_eq(parse_u64(text, 0, UINT64_MAX, &d->limit), 0);
 		return 0;
 	}
 	/* All others are refused once there is a size. */
@@ -71,16 +72,17 @@ static int m_write(void *ctx, unsigned id, const char *attr, const char *text)
 	} else if (!strcmp(attr, "algorithm_params")) {
 		snprintf(d->params, sizeof(d->params), "%s", text);
 	} else if (!strcmp(attr, "recomp_algorithm")) {
-		char algo[ZRAM_ALGO_MAX] = "";
+		const char *at = strstr(text, " priority=");
+		uint64_t priority;
 
-		ck_assert_int_eq(sscanf(text, "algo=%31s priority=%d", algo, &priority), 2);
-		ck_assert(priority >= 1 && priority < ZRAM_PRIORITIES);
-		memcpy(d->recomp[priority], algo, sizeof(algo));
+		ck_assert(!strncmp(text, "algo=", 5) && at);
+		ck_assert_int_eq(parse_u64(at + strlen(" priority="), 1, ZRAM_PRIORITIES - 1, &priority), 0);
+		snprintf(d->recomp[priority], ZRAM_ALGO_MAX, "%.*s", (int)(at - text - 5), text + 5);
 	} else if (!strcmp(attr, "backing_dev")) {
 		snprintf(d->backing, sizeof(d->backing), "%s", text);
 	} else {
 		ck_assert_str_eq(attr, "disksize");
-		ck_assert_int_eq(sscanf(text, "%lu", &d->disksize), 1);
+		ck_assert_int_eq(parse_u64(text, 0, UINT64_MAX, &d->disksize), 0);
 		d->initialised = true;
 	}
 	return 0;
