@@ -54,7 +54,7 @@ static const struct command pool_trigger = {
 
 static const struct command pool = {
 	.name = "pool",
-	.brief = "a pool of compressed memory on zram: set up, explain, try, and put back",
+	.brief = "a pool of compressed memory on zram: set up, explain, put back",
 	.sub = (const struct command *const[]){
 		&cmd_pool_setup,
 		&cmd_pool_status,

@@ -186,14 +186,14 @@ int cmd_print_json(const struct cmd *cmd, json_object *obj)
 {
 	int err = out_json(stdout, obj, cmd->out.format == OUT_PRETTY);
 
-	return err ? cmd_fail(cmd, err, "writing the result") : EXIT_OK;
+	return err ? cmd_fail(cmd, err, "writing to standard output") : EXIT_OK;
 }
 
 int cmd_print_sheet(const struct cmd *cmd, const struct out_sheet *sheet)
 {
 	int err = out_sheet_print(sheet, stdout, cmd->out.format, cmd->out.wide);
 
-	return err ? cmd_fail(cmd, err, "writing the result") : EXIT_OK;
+	return err ? cmd_fail(cmd, err, "writing to standard output") : EXIT_OK;
 }
 
 struct own_cost own_cost(void)
@@ -451,10 +451,14 @@ static int unknown_word(const struct cmd *cmd, const char *word)
 	return EXIT_USAGE;
 }
 
+/* For what is said when a command is done with its struct cmd: who ran last. */
+static struct cmd running = { .command = &memscope, .path = "memscope" };
+
 static int dispatch(struct cmd *cmd, int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : NULL;
 
+	memcpy(running.path, cmd->path, sizeof(running.path));
 	if (!cmd->command->sub)
 		return parse_and_run(cmd, argc, argv);
 	if (!word || !strcmp(word, "--help") || !strcmp(word, "-h")) {
@@ -484,37 +488,38 @@ int cmd_run(const struct command *command, const char *path, int argc, char **ar
 	return code;
 }
 
-static int finish_stdout(const struct cmd *cmd, int code)
+static bool stdout_finished;
+
+static int finish_stdout(int code)
 {
 	bool failed = ferror(stdout);
 	int err;
 
+	if (stdout_finished)
+		return code;
+	stdout_finished = true;
 	errno = 0;
 	if (!fflush(stdout) && !failed)
 		return code;
 	err = errno ? -errno : -EIO;
 	if (err == -EPIPE || code != EXIT_OK)
 		return code;
-	cmd_fail(cmd, err, "writing to standard output");
+	cmd_fail(&running, err, "writing to standard output");
 	return EXIT_FAILED;
 }
-
-static const struct cmd *running;
 
 /* argp ends the process itself after --help. */
 static void check_stdout_at_exit(void)
 {
-	if (running && finish_stdout(running, EXIT_OK) != EXIT_OK)
+	if (finish_stdout(EXIT_OK) != EXIT_OK)
 		_exit(EXIT_FAILED);
 }
 
 int cmd_main(int argc, char **argv)
 {
-	const struct cmd cmd = { .command = &memscope, .path = "memscope" };
 	int code;
 
 	argp_err_exit_status = EXIT_USAGE;
-	running = &cmd;
 	atexit(check_stdout_at_exit);
 	if (argc > 1 && (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))) {
 		printf("memscope %s\n", MEMSCOPE_VERSION);
@@ -526,7 +531,5 @@ int cmd_main(int argc, char **argv)
 	} else {
 		code = cmd_run(&memscope, "memscope", argc, argv);
 	}
-	code = finish_stdout(&cmd, code);
-	running = NULL;
-	return code;
+	return finish_stdout(code);
 }

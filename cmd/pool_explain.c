@@ -198,7 +198,7 @@ const struct command cmd_pool_explain = {
 	.run = run,
 	.needs = FEATURE(ZRAM),
 	.examples = (const struct cmd_example[]){
-		{ "memscope pool explain --sysroot tests/sysroot/zram-6.12", "the figures of a copied /proc and /sys",
+		{ "sudo sh -c 'memscope pool setup --size 64M && memscope pool explain; memscope pool reset'", "a new pool, line by line",
 		  EXAMPLE_RUN },
 		{},
 	},

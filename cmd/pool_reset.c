@@ -254,7 +254,7 @@ const struct command cmd_pool_reset = {
 	.run = run_reset,
 	.needs = FEATURE(ZRAM),
 	.examples = (const struct cmd_example[]){
-		{ "sudo memscope pool setup --device auto --raw --size 64M && sudo memscope pool undo", "a pool, and back",
+		{ "sudo memscope pool setup --device auto --raw --size 64M && sudo memscope pool reset", "a pool, and back",
 		  EXAMPLE_RUN },
 		{},
 	},

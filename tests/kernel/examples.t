@@ -38,7 +38,7 @@ for c in json.load(sys.stdin)["commands"]:
     for i, e in enumerate(c.get("examples", [])):
         if not c["needs"] and e["test"] == "run": continue
         name = c["path"].removeprefix("memscope ").replace(" ", "-") + "-%d" % (i + 1)
-        print(e["test"], name, e["line"].removeprefix("sudo "))' >"$work/examples"
+        print(e["test"], name, e["line"].replace("sudo ", ""))' >"$work/examples"
 while read -r -u 9 how name line; do
     if [ "$how" = run ]; then
         run_example "$line"
