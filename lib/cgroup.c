@@ -5,13 +5,13 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <mntent.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
 #include "lib/file.h"
 #include "lib/parse.h"
+#include "lib/spawn.h"
 
 #define CGROUP_V1_MAGIC 0x27e0eb
 #define CGROUP_V2_MAGIC 0x63677270
@@ -245,8 +245,7 @@ void cgroup_mem_sweep(const char *name)
 	dir = opendir(place);
 	while (dir && (e = readdir(dir))) {
 		if (strncmp(e->d_name, name, len) || e->d_name[len] != '-' ||
-		    parse_u64(e->d_name + len + 1, 1, INT32_MAX, &pid) || !kill((pid_t)pid, 0) ||
-		    errno != ESRCH)
+		    parse_u64(e->d_name + len + 1, 1, INT32_MAX, &pid) || process_runs((pid_t)pid))
 			continue;
 		snprintf(path, sizeof(path), "%.3800s/%.255s", place, e->d_name);
 		rmdir(path);

@@ -3,7 +3,10 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/wait.h>
+
+#include "lib/file.h"
 
 static void run_child(int go_fd, int error_fd, char *const *argv)
 {
@@ -96,6 +99,20 @@ void spawn_signal(struct spawn *s, int sig)
 {
 	if (s->pid > 0 && !spawn_poll(s))
 		kill(s->pid, sig);
+}
+
+bool process_runs(pid_t pid)
+{
+	char dir[32], status[512];
+	const char *state;
+
+	if (kill(pid, 0) && errno == ESRCH)
+		return false;
+	snprintf(dir, sizeof(dir), "/proc/%d", (int)pid);
+	if (file_read_at(dir, "status", status, sizeof(status)))
+		return !kill(pid, 0) || errno == EPERM; /* no /proc, or just gone */
+	state = strstr(status, "\nState:");
+	return !state || !strchr("ZX", state[strcspn(state, "\t") + 1]);
 }
 
 void spawn_release(struct spawn *s)

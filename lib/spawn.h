@@ -27,6 +27,8 @@ bool spawn_poll(struct spawn *s);
 int spawn_wait(struct spawn *s);
 /* Sends a signal if it still runs. */
 void spawn_signal(struct spawn *s, int sig);
+/* Does a process with this id run? One that only waits to be reaped does not. */
+bool process_runs(pid_t pid);
 /* Kills a child that was prepared and never let go; closes the pipes. */
 void spawn_release(struct spawn *s);
 
