@@ -75,6 +75,7 @@ struct cmd_part {
 enum example_test {
 	EXAMPLE_RUN,	/* a test runs it and wants exit 0 */
 	EXAMPLE_SIGINT, /* runs until it is interrupted: the test does so, and wants exit 0 */
+	EXAMPLE_PREPARED, /* like RUN, but exit 3 is no failure: wants an outside tool or privilege */
 };
 
 struct cmd_example {

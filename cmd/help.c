@@ -138,6 +138,7 @@ static json_object *introspect_feature_names(void)
 
 static void introspect(const struct command *c, const char *path, json_object *all)
 {
+	static const char *const tests[] = { "run", "sigint", "prepared" };
 	json_object *obj = json_object_new_object(), *examples;
 	char below[64];
 
@@ -158,7 +159,7 @@ static void introspect(const struct command *c, const char *path, json_object *a
 			json_object_object_add(example, "line", json_object_new_string(e->line));
 			json_object_object_add(example, "what", json_object_new_string(e->what));
 			json_object_object_add(example, "test",
-					       json_object_new_string(e->test == EXAMPLE_RUN ? "run" : "sigint"));
+					       json_object_new_string(tests[e->test]));
 			json_object_array_add(examples, example);
 		}
 		json_object_object_add(obj, "examples", examples);

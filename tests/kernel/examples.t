@@ -40,11 +40,13 @@ for c in json.load(sys.stdin)["commands"]:
         name = c["path"].removeprefix("memscope ").replace(" ", "-") + "-%d" % (i + 1)
         print(e["test"], name, e["line"].replace("sudo ", ""))' >"$work/examples"
 while read -r -u 9 how name line; do
-    if [ "$how" = run ]; then
+    if [ "$how" != sigint ]; then
         run_example "$line"
         code=$?
         if [ $code = 0 ]; then
             pass "$name"
+        elif [ "$how$code" = prepared3 ]; then
+            skip "$name" "$(tail -n 1 "$work/err")"
         else
             fail "$name" "exit code $code: $line" "$work/err"
         fi
