@@ -36,7 +36,8 @@ PKG_LIBS   = $(shell $(PKGCONF) --libs $(PACKAGES)) -lcsv
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	    -Wwrite-strings -Wvla -Wformat=2 -Wno-format-nonliteral -Wno-missing-field-initializers
 CFLAGS   ?= -O2 -g
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DMEMSCOPE_VERSION='"$(VERSION)"' $(WARNINGS) \
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DMEMSCOPE_VERSION='"$(VERSION)"' \
+	     -DMEMSCOPE_DATADIR='"$(datadir)/memscope"' $(WARNINGS) \
 	     $(if $(WERROR),-Werror) -I. -I$(O)/bpf $(PKG_CFLAGS) -pthread -fPIC \
 	     $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer) $(CFLAGS)
 ALL_LDFLAGS = -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
@@ -69,11 +70,13 @@ ARENA_SONAME := libmemscope-arena.so.0
 LIBARENA := $(O)/libmemscope-arena.so.$(VERSION)
 LIBARENA_OBJ := $(patsubst %.c,$(O)/libarena/%.o,$(wildcard arena/*.c) lib/codec.c lib/parse.c lib/uffd.c)
 
+PROFILES := $(patsubst workloads/profiles/%,%,$(wildcard workloads/profiles/README workloads/profiles/*/*))
+
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help demo check check-guest tests bench-trace bench-codec generate bench clean install uninstall deps FORCE
 
-all: $(O)/memscope $(LIBARENA) $(O)/libmemscope-arena.a
+all: $(O)/memscope $(LIBARENA) $(O)/libmemscope-arena.a $(PROFILES:%=$(O)/workloads/profiles/%)
 
 # ---- flags: a change of them rebuilds what they made ----
 
@@ -134,6 +137,10 @@ $(O)/memscope-arena.pc: arena/memscope-arena.pc.in Makefile FORCE
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
+# Beside the program, where it looks first, so that it finds them wherever it was built.
+$(O)/workloads/profiles/%: workloads/profiles/%
+	@install -D -m 644 $< $@
+
 # ---- generated pages and scripts: committed, so that a build needs no Python ----
 
 generate: $(O)/memscope
@@ -185,6 +192,8 @@ install: all $(O)/memscope-arena.pc
 		$(DESTDIR)$(datadir)/bash-completion/completions $(DESTDIR)$(datadir)/zsh/site-functions \
 		$(DESTDIR)$(datadir)/fish/vendor_completions.d
 	install -m 755 $(O)/memscope $(DESTDIR)$(bindir)/memscope
+	for f in $(PROFILES); do \
+		install -D -m 644 workloads/profiles/$$f $(DESTDIR)$(datadir)/memscope/profiles/$$f || exit 1; done
 	install -m 644 $(MAN1) $(DESTDIR)$(mandir)/man1/
 	install -d $(DESTDIR)$(unitdir)
 	sed 's|@bindir@|$(bindir)|' dist/systemd/memscope-pool-maintain.service \
@@ -203,6 +212,7 @@ install: all $(O)/memscope-arena.pc
 	install -m 644 $(MAN3) $(DESTDIR)$(mandir)/man3/
 
 uninstall:
+	rm -rf $(DESTDIR)$(datadir)/memscope
 	rm -f $(DESTDIR)$(bindir)/memscope $(DESTDIR)$(unitdir)/memscope-pool-maintain.service \
 		$(DESTDIR)$(unitdir)/memscope-pool-maintain.timer $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN1))) \
 		$(DESTDIR)$(datadir)/bash-completion/completions/memscope \

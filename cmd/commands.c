@@ -7,6 +7,8 @@ extern const struct command cmd_pool_trigger_compress, cmd_pool_trigger_decompre
 extern const struct command cmd_doctor, cmd_trace_fault, cmd_trace_fork, cmd_trace_life, cmd_trace_swap;
 extern const struct command cmd_arena_bench, cmd_arena_demo;
 extern const struct command cmd_codec_list, cmd_codec_rank, cmd_codec_sweep, cmd_codec_train;
+extern const struct command cmd_workload_compare, cmd_workload_external, cmd_workload_list,
+	cmd_workload_matrix, cmd_workload_run;
 
 static const struct command trace = {
 	.name = "trace",
@@ -67,6 +69,19 @@ static const struct command pool = {
 	},
 };
 
+static const struct command workload = {
+	.name = "workload",
+	.brief = "run memory and process workloads, and compare ways to hold them",
+	.sub = (const struct command *const[]){
+		&cmd_workload_list,
+		&cmd_workload_run,
+		&cmd_workload_matrix,
+		&cmd_workload_compare,
+		&cmd_workload_external,
+		NULL,
+	},
+};
+
 const struct command memscope = {
 	.name = "memscope",
 	.brief = "see, judge and use compressed memory",
@@ -77,6 +92,7 @@ const struct command memscope = {
 		&codec,
 		&arena,
 		&pool,
+		&workload,
 		&cmd_doctor,
 		NULL,
 	},
