@@ -4,7 +4,7 @@
 
 _memscope_words() { # what may follow the command $1
     case $1 in
-    'memscope') echo 'trace codec arena pool doctor help --help --version' ;;
+    'memscope') echo 'trace codec arena pool workload doctor help --help --version' ;;
     'memscope trace') echo 'fault fork life swap --help' ;;
     'memscope trace fault') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration --vma --symbols --latency --by --top --interval --hist --groups -n --max-events --buffer --trace-pipe --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage --' ;;
     'memscope trace fork') echo '-p --pid --tid -c --comm -u --uid --cgroup --children -d --duration -t --threads -n --max-events --buffer --trace-pipe --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage --' ;;
@@ -28,6 +28,12 @@ _memscope_words() { # what may follow the command $1
     'memscope pool maintain') echo '-d --device --idle-age --recompress --writeback --threshold --cpu-budget --write-budget --no-compact --every --rounds --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     'memscope pool reset') echo '-d --device -f --force --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     'memscope pool undo') echo '-d --device -a --all -f --force --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope workload') echo 'list run matrix compare external --help' ;;
+    'memscope workload list') echo '--format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope workload run') echo '--use-mem-arena --arena-stats-json -d --duration-sec -w --workers --seed --region --cgroup-limit --unsafe-allow-long --rate --active --idle --touch-pages --write-pct --exec --nproc-limit --compressibility --dataset --verify --no-verify --arena-cap-mb --arena-min-savings-pct --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope workload matrix') echo '--modes --out -d --duration-sec -w --workers --seed --region --cgroup-limit --unsafe-allow-long --rate --active --idle --touch-pages --write-pct --exec --nproc-limit --compressibility --dataset --verify --no-verify --arena-cap-mb --arena-min-savings-pct --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope workload compare') echo '--base --with --runs --out --long -d --duration-sec -w --workers --seed --region --cgroup-limit --unsafe-allow-long --rate --active --idle --touch-pages --write-pct --exec --nproc-limit --compressibility --dataset --verify --no-verify --arena-cap-mb --arena-min-savings-pct --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope workload external') echo '--check --list --path --profile-dir --timeout-sec -d --duration-sec -w --workers --seed --region --cgroup-limit --unsafe-allow-long --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     'memscope doctor') echo '--format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     esac
 }
@@ -237,6 +243,82 @@ _memscope_value() { # KIND WORDS: how the value of option $2 of the command $1 i
     'memscope pool undo -d') echo 'value' ;;
     'memscope pool undo --device') echo 'value' ;;
     'memscope pool undo --format') echo 'words table json pretty csv kv' ;;
+    'memscope workload list --format') echo 'words table json pretty csv kv' ;;
+    'memscope workload run --arena-stats-json') echo 'path' ;;
+    'memscope workload run -d') echo 'value' ;;
+    'memscope workload run --duration-sec') echo 'value' ;;
+    'memscope workload run -w') echo 'value' ;;
+    'memscope workload run --workers') echo 'value' ;;
+    'memscope workload run --seed') echo 'value' ;;
+    'memscope workload run --region') echo 'value' ;;
+    'memscope workload run --cgroup-limit') echo 'value' ;;
+    'memscope workload run --rate') echo 'value' ;;
+    'memscope workload run --active') echo 'value' ;;
+    'memscope workload run --idle') echo 'value' ;;
+    'memscope workload run --touch-pages') echo 'value' ;;
+    'memscope workload run --write-pct') echo 'value' ;;
+    'memscope workload run --exec') echo 'path' ;;
+    'memscope workload run --nproc-limit') echo 'value' ;;
+    'memscope workload run --compressibility') echo 'value' ;;
+    'memscope workload run --dataset') echo 'value' ;;
+    'memscope workload run --arena-cap-mb') echo 'value' ;;
+    'memscope workload run --arena-min-savings-pct') echo 'value' ;;
+    'memscope workload run --format') echo 'words table json pretty csv kv' ;;
+    'memscope workload matrix --modes') echo 'value' ;;
+    'memscope workload matrix --out') echo 'path' ;;
+    'memscope workload matrix -d') echo 'value' ;;
+    'memscope workload matrix --duration-sec') echo 'value' ;;
+    'memscope workload matrix -w') echo 'value' ;;
+    'memscope workload matrix --workers') echo 'value' ;;
+    'memscope workload matrix --seed') echo 'value' ;;
+    'memscope workload matrix --region') echo 'value' ;;
+    'memscope workload matrix --cgroup-limit') echo 'value' ;;
+    'memscope workload matrix --rate') echo 'value' ;;
+    'memscope workload matrix --active') echo 'value' ;;
+    'memscope workload matrix --idle') echo 'value' ;;
+    'memscope workload matrix --touch-pages') echo 'value' ;;
+    'memscope workload matrix --write-pct') echo 'value' ;;
+    'memscope workload matrix --exec') echo 'path' ;;
+    'memscope workload matrix --nproc-limit') echo 'value' ;;
+    'memscope workload matrix --compressibility') echo 'value' ;;
+    'memscope workload matrix --dataset') echo 'value' ;;
+    'memscope workload matrix --arena-cap-mb') echo 'value' ;;
+    'memscope workload matrix --arena-min-savings-pct') echo 'value' ;;
+    'memscope workload matrix --format') echo 'words table json pretty csv kv' ;;
+    'memscope workload compare --base') echo 'value' ;;
+    'memscope workload compare --with') echo 'value' ;;
+    'memscope workload compare --runs') echo 'value' ;;
+    'memscope workload compare --out') echo 'path' ;;
+    'memscope workload compare -d') echo 'value' ;;
+    'memscope workload compare --duration-sec') echo 'value' ;;
+    'memscope workload compare -w') echo 'value' ;;
+    'memscope workload compare --workers') echo 'value' ;;
+    'memscope workload compare --seed') echo 'value' ;;
+    'memscope workload compare --region') echo 'value' ;;
+    'memscope workload compare --cgroup-limit') echo 'value' ;;
+    'memscope workload compare --rate') echo 'value' ;;
+    'memscope workload compare --active') echo 'value' ;;
+    'memscope workload compare --idle') echo 'value' ;;
+    'memscope workload compare --touch-pages') echo 'value' ;;
+    'memscope workload compare --write-pct') echo 'value' ;;
+    'memscope workload compare --exec') echo 'path' ;;
+    'memscope workload compare --nproc-limit') echo 'value' ;;
+    'memscope workload compare --compressibility') echo 'value' ;;
+    'memscope workload compare --dataset') echo 'value' ;;
+    'memscope workload compare --arena-cap-mb') echo 'value' ;;
+    'memscope workload compare --arena-min-savings-pct') echo 'value' ;;
+    'memscope workload compare --format') echo 'words table json pretty csv kv' ;;
+    'memscope workload external --path') echo 'path' ;;
+    'memscope workload external --profile-dir') echo 'path' ;;
+    'memscope workload external --timeout-sec') echo 'value' ;;
+    'memscope workload external -d') echo 'value' ;;
+    'memscope workload external --duration-sec') echo 'value' ;;
+    'memscope workload external -w') echo 'value' ;;
+    'memscope workload external --workers') echo 'value' ;;
+    'memscope workload external --seed') echo 'value' ;;
+    'memscope workload external --region') echo 'value' ;;
+    'memscope workload external --cgroup-limit') echo 'value' ;;
+    'memscope workload external --format') echo 'words table json pretty csv kv' ;;
     'memscope doctor --format') echo 'words table json pretty csv kv' ;;
     *) echo - ;;
     esac
@@ -282,7 +364,7 @@ _memscope() {
         [[ " $(_memscope_words "$path") " == *" $word "* ]] || return
         path+=" $word"
         case $path in
-        'memscope trace fault'|'memscope trace fork'|'memscope trace life'|'memscope trace swap'|'memscope codec list'|'memscope codec rank'|'memscope codec sweep'|'memscope codec train'|'memscope arena bench'|'memscope arena demo'|'memscope pool setup'|'memscope pool status'|'memscope pool explain'|'memscope pool trigger compress'|'memscope pool trigger decompress'|'memscope pool maintain'|'memscope pool reset'|'memscope pool undo'|'memscope doctor') leaf=1 ;;
+        'memscope trace fault'|'memscope trace fork'|'memscope trace life'|'memscope trace swap'|'memscope codec list'|'memscope codec rank'|'memscope codec sweep'|'memscope codec train'|'memscope arena bench'|'memscope arena demo'|'memscope pool setup'|'memscope pool status'|'memscope pool explain'|'memscope pool trigger compress'|'memscope pool trigger decompress'|'memscope pool maintain'|'memscope pool reset'|'memscope pool undo'|'memscope workload list'|'memscope workload run'|'memscope workload matrix'|'memscope workload compare'|'memscope workload external'|'memscope doctor') leaf=1 ;;
         esac
     done
     if [[ $leaf ]]; then
@@ -305,7 +387,7 @@ _memscope() {
         fi
     fi
     case $path in
-    'memscope codec rank'|'memscope codec sweep'|'memscope codec train')
+    'memscope codec rank'|'memscope codec sweep'|'memscope codec train'|'memscope workload external')
         if [[ $cur != -* ]]; then
             _memscope_complete path '' "$cur"
             return
