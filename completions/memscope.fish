@@ -47,7 +47,7 @@ complete -c memscope -f
 complete -c memscope -n '__memscope_at' -a trace -d 'show forks, page faults and reclaim as they happen'
 complete -c memscope -n '__memscope_at' -a codec -d 'judge codecs: which one, at what cost, on whose memory'
 complete -c memscope -n '__memscope_at' -a arena -d 'compressed memory behind plain pointers: try it, measure it'
-complete -c memscope -n '__memscope_at' -a pool -d 'a pool of compressed memory on zram: set up, explain, try, and put back'
+complete -c memscope -n '__memscope_at' -a pool -d 'a pool of compressed memory on zram: set up, explain, put back'
 complete -c memscope -n '__memscope_at' -a workload -d 'run memory and process workloads, and compare ways to hold them'
 complete -c memscope -n '__memscope_at' -a doctor -d 'say what works here, and how to get the rest'
 complete -c memscope -n '__memscope_at' -l help -s h -d 'show help'
