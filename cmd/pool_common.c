@@ -94,6 +94,42 @@ int pool_choose(const struct cmd *cmd, const struct pool_facts *facts, int id, c
 	return EXIT_OK;
 }
 
+int pool_run_on(const struct cmd *cmd, int id,
+		int (*fn)(const struct cmd *cmd, const struct pool_facts *facts, const struct zram_device *d))
+{
+	const struct zram_device *d;
+	struct pool_facts facts;
+	int code = pool_facts_read(cmd, &facts);
+
+	if (code)
+		return code;
+	code = pool_choose(cmd, &facts, id, &d);
+	if (!code)
+		code = fn(cmd, &facts, d);
+	pool_facts_release(&facts);
+	return code;
+}
+
+static const struct argp_option device_options[] = {
+	{ "device", 'd', "zramN|auto", 0, "The device (default: auto, the only one that is swapped to, or configured)", 1 },
+	{ 0 },
+};
+
+static error_t parse_device(int key, char *arg, struct argp_state *state)
+{
+	int *id = state->input;
+
+	if (key == ARGP_KEY_INIT)
+		*id = -1;
+	else if (key == 'd')
+		*id = pool_opt_device(state, "--device", arg);
+	else
+		return ARGP_ERR_UNKNOWN;
+	return 0;
+}
+
+const struct argp pool_device_argp = { device_options, parse_device, NULL, NULL, NULL, NULL, NULL };
+
 int pool_opt_device(const struct argp_state *state, const char *option, const char *arg)
 {
 	unsigned id = 0;

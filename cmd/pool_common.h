@@ -23,6 +23,14 @@ const struct zram_device *pool_find(const struct pool_facts *facts, unsigned id)
  */
 int pool_choose(const struct cmd *cmd, const struct pool_facts *facts, int id, const struct zram_device **ret);
 
+/*
+ * Chooses, and calls fn with what was found. Its exit code, or that of a failure before it.
+ */
+int pool_run_on(const struct cmd *cmd, int id,
+		int (*fn)(const struct cmd *cmd, const struct pool_facts *facts, const struct zram_device *d));
+
+/* A part of a command's options: --device, for an int that is -1 for auto. */
+extern const struct argp pool_device_argp;
 /* --device: "auto" is -1. */
 int pool_opt_device(const struct argp_state *state, const char *option, const char *arg);
 /* A size, or a percentage of the machine's memory. */

@@ -8,7 +8,7 @@
 #include "lib/zram_explain.h"
 
 struct explain_opts {
-	int device;
+	int device; /* first: the input of pool_device_argp */
 	const char *sysroot;
 };
 
@@ -17,7 +17,6 @@ enum {
 };
 
 static const struct argp_option options[] = {
-	{ "device", 'd', "zramN|auto", 0, "The device (default: auto, the only one that is configured)", 1 },
 	{ "sysroot", KEY_SYSROOT, "DIR", 0, "Read DIR/proc and DIR/sys, copied from another machine", 1 },
 	{ 0 },
 };
@@ -27,12 +26,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct explain_opts *o = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		o->device = -1;
-		return 0;
-	case 'd':
-		o->device = pool_opt_device(state, "--device", arg);
-		return 0;
 	case KEY_SYSROOT:
 		o->sysroot = arg;
 		file_set_sysroot(arg);
@@ -173,17 +166,8 @@ static int explain(const struct cmd *cmd, const struct pool_facts *facts, const 
 static int run(struct cmd *cmd)
 {
 	const struct explain_opts *o = cmd->opts;
-	const struct zram_device *d;
-	struct pool_facts facts;
-	int code = pool_facts_read(cmd, &facts);
 
-	if (code)
-		return code;
-	code = pool_choose(cmd, &facts, o->device, &d);
-	if (!code)
-		code = explain(cmd, &facts, d);
-	pool_facts_release(&facts);
-	return code;
+	return pool_run_on(cmd, o->device, explain);
 }
 
 const struct command cmd_pool_explain = {
@@ -193,7 +177,7 @@ const struct command cmd_pool_explain = {
 	       "takes: pages of zeros that swap keeps itself, zswap before the device, slots that are freed and still stored, "
 	       "same-filled and incompressible pages, the backing device, the allocator's loss, and the table. What is not "
 	       "explained is a line too.",
-	.parts = (const struct cmd_part[]){ { &argp, 0 }, {} },
+	.parts = (const struct cmd_part[]){ { &pool_device_argp, 0 }, { &argp, 0 }, {} },
 	.opts_size = sizeof(struct explain_opts),
 	.run = run,
 	.needs = FEATURE(ZRAM),

@@ -10,7 +10,7 @@
 #include "lib/zram_maintain.h"
 
 struct maintain_opts {
-	int device;
+	int device; /* first: the input of pool_device_argp */
 	struct zram_maintain_request req;
 	uint64_t every_ns, rounds;
 };
@@ -28,7 +28,6 @@ enum {
 };
 
 static const struct argp_option options[] = {
-	{ "device", 'd', "zramN|auto", 0, "The device (default: auto, the only one that is configured)", 1 },
 	{ "idle-age", KEY_AGE, "TIME", 0, "Idle are pages not touched for so long, where the kernel has their times; "
 					  "else, and by default, those not touched since the last round", 1 },
 	{ "recompress", KEY_RECOMPRESS, "WHICH", 0, "idle (default), huge, huge_idle or none", 1 },
@@ -58,7 +57,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		o->device = -1;
 		o->req = (struct zram_maintain_request){
 			.recompress = ZRAM_WHICH_IDLE,
 			.writeback = ZRAM_WHICH_HUGE_IDLE,
@@ -68,9 +66,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			.cpu_budget_ns = NSEC_PER_SEC,
 			.write_budget_bytes = 64 * MiB,
 		};
-		return 0;
-	case 'd':
-		o->device = pool_opt_device(state, "--device", arg);
 		return 0;
 	case KEY_AGE:
 		o->req.idle_seconds = opt_duration(state, "--idle-age", arg, NSEC_PER_SEC, UINT64_C(86400) * 365 * NSEC_PER_SEC) /
@@ -258,8 +253,9 @@ static int one_round(const struct cmd *cmd, const struct maintain_opts *o, unsig
 	return EXIT_OK;
 }
 
-static int maintain(const struct cmd *cmd, const struct maintain_opts *o, unsigned id)
+static int maintain(const struct cmd *cmd, const struct pool_facts *facts _unused_, const struct zram_device *d)
 {
+	const struct maintain_opts *o = cmd->opts;
 	struct totals t = { .start_ns = now_ns() };
 	struct out_stream stream;
 	uint64_t next = t.start_ns;
@@ -268,7 +264,7 @@ static int maintain(const struct cmd *cmd, const struct maintain_opts *o, unsign
 	pool_catch_signals();
 	err = out_stream_init(&stream, STDOUT_FILENO, cmd->out.format, cmd->out.wide, columns, N_COLS);
 	do {
-		code = one_round(cmd, o, id, &stream, &t, &err);
+		code = one_round(cmd, o, d->id, &stream, &t, &err);
 		if (code || err || !o->every_ns || t.rounds == o->rounds)
 			break;
 		next += o->every_ns;
@@ -287,18 +283,8 @@ static int maintain(const struct cmd *cmd, const struct maintain_opts *o, unsign
 static int run(struct cmd *cmd)
 {
 	const struct maintain_opts *o = cmd->opts;
-	const struct zram_device *d;
-	struct pool_facts facts;
-	unsigned id = 0;
-	int code = pool_facts_read(cmd, &facts);
 
-	if (code)
-		return code;
-	code = pool_choose(cmd, &facts, o->device, &d);
-	if (!code)
-		id = d->id;
-	pool_facts_release(&facts);
-	return code ? code : maintain(cmd, o, id);
+	return pool_run_on(cmd, o->device, maintain);
 }
 
 const struct command cmd_pool_maintain = {
@@ -310,7 +296,7 @@ const struct command cmd_pool_maintain = {
 	       "works on were not touched since the round before. A part that the kernel or the device lacks is "
 	       "named, and the rest is done.\n\n"
 	       "The timer memscope-pool-maintain.timer does a round every ten minutes.",
-	.parts = (const struct cmd_part[]){ { &argp, 0 }, {} },
+	.parts = (const struct cmd_part[]){ { &pool_device_argp, 0 }, { &argp, 0 }, {} },
 	.opts_size = sizeof(struct maintain_opts),
 	.run = run,
 	.needs = FEATURE(ZRAM),

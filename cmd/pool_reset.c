@@ -7,35 +7,27 @@
 #include "lib/parse.h"
 
 struct reset_opts {
-	int device; /* -1: the one there is */
+	int device; /* first: the input of pool_device_argp */
 	bool force;
 	bool all; /* undo only */
 };
 
 static const struct argp_option reset_options[] = {
-	{ "device", 'd', "zramN|auto", 0, "The device (default: auto, the only one that is configured)", 1 },
 	{ "force", 'f', NULL, 0, "Also a device that memscope has not set up; what is on it is lost", 1 },
 	{ 0 },
 };
 
 static const struct argp_option undo_options[] = {
-	{ "device", 'd', "zramN|auto", 0, "The device (default: auto, the only one with a record)", 1 },
 	{ "all", 'a', NULL, 0, "All devices that have a record", 1 },
 	{ "force", 'f', NULL, 0, "Also a device that was configured anew by someone else since", 1 },
 	{ 0 },
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse(int key, char *arg _unused_, struct argp_state *state)
 {
 	struct reset_opts *o = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		o->device = -1;
-		return 0;
-	case 'd':
-		o->device = pool_opt_device(state, "--device", arg);
-		return 0;
 	case 'f':
 		o->force = true;
 		return 0;
@@ -197,22 +189,27 @@ static int reset_list(const struct cmd *cmd, const unsigned *ids, size_t n)
 
 /* ---- commands ---- */
 
+static int reset_chosen(const struct cmd *cmd, const struct pool_facts *facts _unused_, const struct zram_device *d)
+{
+	return reset_list(cmd, &d->id, 1);
+}
+
 static int run_reset(struct cmd *cmd)
 {
 	const struct reset_opts *o = cmd->opts;
-	const struct zram_device *d;
-	struct pool_facts facts;
 	unsigned id = (unsigned)o->device;
-	int code = pool_facts_read(cmd, &facts);
 
+	struct pool_facts facts;
+	int code;
+
+	if (o->device < 0)
+		return pool_run_on(cmd, -1, reset_chosen);
+	/* One that was named may have a record and be gone or not configured, but there must be a zram. */
+	code = pool_facts_read(cmd, &facts);
 	if (code)
 		return code;
-	if (o->device < 0) {
-		code = pool_choose(cmd, &facts, -1, &d);
-		id = code ? 0 : d->id;
-	}
 	pool_facts_release(&facts);
-	return code ? code : reset_list(cmd, &id, 1);
+	return reset_list(cmd, &id, 1);
 }
 
 static int run_undo(struct cmd *cmd)
@@ -249,7 +246,7 @@ const struct command cmd_pool_reset = {
 	       "up needs --force.\n\n"
 	       "Pages that are swapped to it go back into memory first. When they do not fit, nothing is done, and the "
 	       "missing memory is named. Ctrl-C leaves the pool in use.",
-	.parts = (const struct cmd_part[]){ { &reset_argp, 0 }, {} },
+	.parts = (const struct cmd_part[]){ { &pool_device_argp, 0 }, { &reset_argp, 0 }, {} },
 	.opts_size = sizeof(struct reset_opts),
 	.run = run_reset,
 	.needs = FEATURE(ZRAM),
@@ -265,7 +262,7 @@ const struct command cmd_pool_undo = {
 	.brief = "put back what a setup changed, also one that was killed",
 	.doc = "Reads the record that 'pool setup' writes before its first change, and puts the device back to that, from "
 	       "whatever state it is in. Records of an earlier boot are dropped.",
-	.parts = (const struct cmd_part[]){ { &undo_argp, 0 }, {} },
+	.parts = (const struct cmd_part[]){ { &pool_device_argp, 0 }, { &undo_argp, 0 }, {} },
 	.opts_size = sizeof(struct reset_opts),
 	.run = run_undo,
 	.needs = FEATURE(ZRAM),

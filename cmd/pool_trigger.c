@@ -13,9 +13,15 @@
 
 #define SCHEMA "memscope.pool-trigger/1"
 
+struct profile {
+	const char *name;
+	enum pressure_mode mode;
+	uint64_t size, limit;
+};
+
 struct trigger_opts {
-	int device;
-	size_t profile;
+	int device; /* first: the input of pool_device_argp */
+	const struct profile *profile;
 	uint64_t size, limit; /* 0: the profile's */
 	uint64_t seconds;
 	enum dataset_kind dataset;
@@ -23,12 +29,6 @@ struct trigger_opts {
 	uint64_t seed;
 	bool trace;
 	uint64_t interval_ns;
-};
-
-struct profile {
-	const char *name;
-	enum pressure_mode mode;
-	uint64_t size, limit;
 };
 
 static const struct profile compress_profiles[] = {
@@ -56,7 +56,6 @@ enum {
 };
 
 #define COMMON_OPTIONS                                                                                                \
-	{ "device", 'd', "zramN|auto", 0, "The pool to watch (default: auto, the only one that is swapped to)", 1 },    \
 	{ "size", KEY_SIZE, "SIZE", 0, "Memory of the workload (default: the profile's)", 1 },                          \
 	{ "limit", KEY_LIMIT, "SIZE", 0, "Limit of its memory cgroup, less than --size (default: the profile's)", 1 }, \
 	{ "duration-sec", KEY_SECONDS, "N", 0, "Seconds of work after all pages are out, 1 to 3600 (default 5)", 1 },    \
@@ -78,13 +77,13 @@ static const struct argp_option decompress_options[] = {
 	COMMON_OPTIONS,
 };
 
-static size_t find_profile(const struct argp_state *state, const char *arg, const struct profile *profiles)
+static const struct profile *find_profile(const struct argp_state *state, const char *arg, const struct profile *profiles)
 {
 	const char *words[8] = {};
 
 	for (size_t i = 0; profiles[i].name; i++)
 		words[i] = profiles[i].name;
-	return opt_word(state, "--profile", arg, words);
+	return &profiles[opt_word(state, "--profile", arg, words)];
 }
 
 static enum dataset_kind find_dataset(const struct argp_state *state, const char *arg)
@@ -102,14 +101,11 @@ static error_t parse(int key, char *arg, struct argp_state *state, const struct 
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		o->device = -1;
+		o->profile = profiles;
 		o->seconds = 5;
 		o->seed = 1;
 		o->dataset = DATASET_HEAP;
 		o->interval_ns = 500 * NSEC_PER_MSEC;
-		return 0;
-	case 'd':
-		o->device = pool_opt_device(state, "--device", arg);
 		return 0;
 	case KEY_PROFILE:
 		o->profile = find_profile(state, arg, profiles);
@@ -141,10 +137,10 @@ static error_t parse(int key, char *arg, struct argp_state *state, const struct 
 	case ARGP_KEY_END:
 		/* A profile's limit scales with another size. */
 		if (!o->size)
-			o->size = profiles[o->profile].size;
+			o->size = o->profile->size;
 		if (!o->limit)
-			o->limit = MAX((uint64_t)((double)o->size * (double)profiles[o->profile].limit /
-						  (double)profiles[o->profile].size), 2 * MiB);
+			o->limit = MAX((uint64_t)((double)o->size * (double)o->profile->limit /
+						  (double)o->profile->size), 2 * MiB);
 		o->size = ROUND_UP(o->size, 64 * KiB);
 		o->limit = ROUND_UP(o->limit, 64 * KiB);
 		if (o->limit >= o->size)
@@ -626,8 +622,7 @@ static int measure(const struct cmd *cmd, const struct trigger_opts *o, const st
 	return code;
 }
 
-static int run_on(const struct cmd *cmd, const struct profile *profile, const struct pool_facts *facts,
-		  const struct zram_device *d)
+static int run_on(const struct cmd *cmd, const struct pool_facts *facts, const struct zram_device *d)
 {
 	const struct trigger_opts *o = cmd->opts;
 	struct input image = {};
@@ -648,36 +643,17 @@ static int run_on(const struct cmd *cmd, const struct profile *profile, const st
 	lock = pool_lock(cmd, (int)d->id, true, &code);
 	if (lock >= 0) {
 		pool_catch_signals();
-		code = measure(cmd, o, profile, d, &image);
+		code = measure(cmd, o, o->profile, d, &image);
 	}
 	input_release(&image);
 	return code;
 }
 
-static int run(struct cmd *cmd, const struct profile *profiles)
+static int run(struct cmd *cmd)
 {
 	const struct trigger_opts *o = cmd->opts;
-	const struct zram_device *d;
-	struct pool_facts facts;
-	int code = pool_facts_read(cmd, &facts);
 
-	if (code)
-		return code;
-	code = pool_choose(cmd, &facts, o->device, &d);
-	if (!code)
-		code = run_on(cmd, &profiles[o->profile], &facts, d);
-	pool_facts_release(&facts);
-	return code;
-}
-
-static int run_compress(struct cmd *cmd)
-{
-	return run(cmd, compress_profiles);
-}
-
-static int run_decompress(struct cmd *cmd)
-{
-	return run(cmd, decompress_profiles);
+	return pool_run_on(cmd, o->device, run_on);
 }
 
 #define TRIGGER_DOC                                                                                                   \
@@ -689,9 +665,9 @@ const struct command cmd_pool_trigger_compress = {
 	.name = "compress",
 	.brief = "push pages of our own into the pool, and measure",
 	.doc = TRIGGER_DOC "Pass after pass reads every page back, changes it and pushes it out again.",
-	.parts = (const struct cmd_part[]){ { &compress_argp, 0 }, {} },
+	.parts = (const struct cmd_part[]){ { &pool_device_argp, 0 }, { &compress_argp, 0 }, {} },
 	.opts_size = sizeof(struct trigger_opts),
-	.run = run_compress,
+	.run = run,
 	.needs = FEATURE(ZRAM) | FEATURE(CGROUP_MEM),
 	.uses = FEATURE(PSI),
 	.examples = (const struct cmd_example[]){
@@ -707,9 +683,9 @@ const struct command cmd_pool_trigger_decompress = {
 	.doc = TRIGGER_DOC "readback lifts the limit and touches single pages in random order, so that a touch is one swap-in; "
 			   "burst stays under the limit and touches runs of neighbours, so that a touch may have to push "
 			   "another page out first.",
-	.parts = (const struct cmd_part[]){ { &decompress_argp, 0 }, {} },
+	.parts = (const struct cmd_part[]){ { &pool_device_argp, 0 }, { &decompress_argp, 0 }, {} },
 	.opts_size = sizeof(struct trigger_opts),
-	.run = run_decompress,
+	.run = run,
 	.needs = FEATURE(ZRAM) | FEATURE(CGROUP_MEM),
 	.uses = FEATURE(PSI),
 	.examples = (const struct cmd_example[]){

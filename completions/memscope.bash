@@ -23,8 +23,8 @@ _memscope_words() { # what may follow the command $1
     'memscope pool status') echo '-d --device -w --watch -i --interval --duration --blocks --sysroot --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     'memscope pool explain') echo '-d --device --sysroot --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     'memscope pool trigger') echo 'compress decompress --help' ;;
-    'memscope pool trigger compress') echo '--profile -d --device --size --limit --duration-sec --dataset --image --seed --trace -i --interval --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
-    'memscope pool trigger decompress') echo '--profile -d --device --size --limit --duration-sec --dataset --image --seed --trace -i --interval --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope pool trigger compress') echo '-d --device --profile --size --limit --duration-sec --dataset --image --seed --trace -i --interval --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
+    'memscope pool trigger decompress') echo '-d --device --profile --size --limit --duration-sec --dataset --image --seed --trace -i --interval --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     'memscope pool maintain') echo '-d --device --idle-age --recompress --writeback --threshold --cpu-budget --write-budget --no-compact --every --rounds --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     'memscope pool reset') echo '-d --device -f --force --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
     'memscope pool undo') echo '-d --device -a --all -f --force --format -j --json --pretty --csv --wide -q --quiet -v --verbose -h --help --usage' ;;
@@ -202,9 +202,9 @@ _memscope_value() { # KIND WORDS: how the value of option $2 of the command $1 i
     'memscope pool explain --device') echo 'value' ;;
     'memscope pool explain --sysroot') echo 'path' ;;
     'memscope pool explain --format') echo 'words table json pretty csv kv' ;;
-    'memscope pool trigger compress --profile') echo 'value' ;;
     'memscope pool trigger compress -d') echo 'value' ;;
     'memscope pool trigger compress --device') echo 'value' ;;
+    'memscope pool trigger compress --profile') echo 'value' ;;
     'memscope pool trigger compress --size') echo 'value' ;;
     'memscope pool trigger compress --limit') echo 'value' ;;
     'memscope pool trigger compress --duration-sec') echo 'value' ;;
@@ -214,9 +214,9 @@ _memscope_value() { # KIND WORDS: how the value of option $2 of the command $1 i
     'memscope pool trigger compress -i') echo 'value' ;;
     'memscope pool trigger compress --interval') echo 'value' ;;
     'memscope pool trigger compress --format') echo 'words table json pretty csv kv' ;;
-    'memscope pool trigger decompress --profile') echo 'value' ;;
     'memscope pool trigger decompress -d') echo 'value' ;;
     'memscope pool trigger decompress --device') echo 'value' ;;
+    'memscope pool trigger decompress --profile') echo 'value' ;;
     'memscope pool trigger decompress --size') echo 'value' ;;
     'memscope pool trigger decompress --limit') echo 'value' ;;
     'memscope pool trigger decompress --duration-sec') echo 'value' ;;
