@@ -262,6 +262,11 @@ static int maintain(const struct cmd *cmd, const struct pool_facts *facts _unuse
 	int code = EXIT_OK, err;
 
 	pool_catch_signals();
+	/* Who may not do it is to get no heading either. */
+	err = pool_lock(cmd, (int)d->id, true, &code);
+	if (err < 0)
+		return code;
+	close(err);
 	err = out_stream_init(&stream, STDOUT_FILENO, cmd->out.format, cmd->out.wide, columns, N_COLS);
 	do {
 		code = one_round(cmd, o, d->id, &stream, &t, &err);

@@ -392,6 +392,23 @@ int zram_record_list(unsigned **ret_ids, size_t *ret_n)
 
 /* ---- locks, identifiers, and the tests' failing step ---- */
 
+/*
+ * /run/lock may be a directory where everyone writes: a lock file that someone else has put there would
+ * let him keep root from its devices.
+ */
+static int open_lock(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ELOOP ? -EACCES : -errno;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid())
+		return fd;
+	close(fd);
+	return -EACCES;
+}
+
 int zram_lock(int id, bool shared)
 {
 	char path[64];
@@ -402,9 +419,11 @@ int zram_lock(int id, bool shared)
 	else
 		snprintf(path, sizeof(path), LOCK_DIR "/memscope-zram%d.lock", id);
 	/* The file stays: removing it would let two processes lock two files of one name. */
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open_lock(path);
+	if (fd == -EACCES && !unlink(path))
+		fd = open_lock(path);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB)) {
 		int err = errno == EWOULDBLOCK ? -EBUSY : -errno;
 
