@@ -431,7 +431,7 @@ static int run(struct cmd *cmd)
 
 const struct command cmd_workload_external = {
 	.name = "external",
-	.brief = "run stress-ng, sysbench, fio, MMTests or Phoronix tests from a profile",
+	.brief = "run stress-ng, sysbench, fio, MMTests or Phoronix tests",
 	.doc = "Runs the tool in bounded time and shows its figures in the schema of the other workloads; what it "
 	       "does not measure is left out. Its exit code is passed on, after its last words on standard error. "
 	       "--verbose shows all that it prints.\n\n"

@@ -428,7 +428,7 @@ complete -c memscope -n '__memscope_at workload' -a list -d 'show the workloads:
 complete -c memscope -n '__memscope_at workload' -a run -d 'run one workload and say what it reached'
 complete -c memscope -n '__memscope_at workload' -a matrix -d 'run many workloads in many modes, into one result folder'
 complete -c memscope -n '__memscope_at workload' -a compare -d 'run workloads in two modes by turns, and compare them'
-complete -c memscope -n '__memscope_at workload' -a external -d 'run stress-ng, sysbench, fio, MMTests or Phoronix tests from a profile'
+complete -c memscope -n '__memscope_at workload' -a external -d 'run stress-ng, sysbench, fio, MMTests or Phoronix tests'
 complete -c memscope -n '__memscope_at workload' -l help -s h -d 'show help'
 complete -c memscope -n '__memscope_in workload list' -l format -x -a 'table json pretty csv kv' -d 'Print table (default), json, pretty, csv or kv'
 complete -c memscope -n '__memscope_in workload list' -s j -l json -d 'Same as --format json'

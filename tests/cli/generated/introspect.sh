@@ -10,7 +10,7 @@ for c in t["commands"]:
     for e in c["examples"]:
         line = e["line"].replace("sudo ", "")
         assert line.startswith(("memscope ", "sh -c \x27memscope ")) and c["path"] in line, line
-        assert e["test"] in ("run", "sigint") and e["what"], line
+        assert e["test"] in ("run", "sigint", "prepared") and e["what"], line
     seen = set()
     for o in c["options"]:
         assert o["doc"] and not o["doc"].endswith("."), o
