@@ -14,6 +14,7 @@
 
 #define NPROC_SLACK  64
 #define WAIT_SLICE_NS (20 * NSEC_PER_MSEC)
+#define GRACE_SLICES  50
 
 /* Tasks of this user now: what RLIMIT_NPROC counts. */
 static uint64_t user_tasks(void)
@@ -79,7 +80,7 @@ static int wait_child(struct worker *w, pid_t pid, const sigset_t *chld, int *re
 			break;
 	}
 	/* A child of ours needs moments to end; a program may run for hours. */
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < GRACE_SLICES; i++) {
 		if (waitpid(pid, ret_status, WNOHANG) == pid)
 			return 0;
 		sigtimedwait(chld, NULL, &slice);

@@ -133,7 +133,7 @@ else
     want cgroup-removed-after-SIGKILL "" "$(cgroups)"
     # both killed at once: the next start cleans up
     tail_tree both run interactive_burst -d 30 --region 8M --cgroup-limit 80M
-    kill -KILL "$(pgrep -P "$pid")" "$pid"
+    kill -KILL "$(pgrep -P "$pid")" "$pid" 2>/dev/null
     wait "$pid" 2>/dev/null
     # shellcheck disable=SC2086
     wait_for 10 gone $tree || fail both-killed-leave-no-process "$tree"
