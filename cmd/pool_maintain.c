@@ -307,10 +307,10 @@ const struct command cmd_pool_maintain = {
 	.needs = FEATURE(ZRAM),
 	.uses = FEATURE(ZRAM_RECOMP),
 	.examples = (const struct cmd_example[]){
-		{ "sudo sh -c 'memscope pool setup --size 64M && memscope pool maintain; memscope pool reset'", "one round",
+		{ "sudo memscope pool setup --size 64M && sudo memscope pool maintain; sudo memscope pool reset", "one round",
 		  EXAMPLE_RUN },
-		{ "sudo sh -c 'memscope pool setup --size 64M && memscope pool maintain --every 1s --rounds 2 --cpu-budget 100ms; "
-		  "memscope pool reset'", "rounds with a budget", EXAMPLE_RUN },
+		{ "sudo memscope pool setup --size 64M && sudo memscope pool maintain --every 1s --rounds 2 --cpu-budget 100ms; "
+		  "sudo memscope pool reset", "rounds with a budget", EXAMPLE_RUN },
 		{},
 	},
 };

@@ -671,8 +671,8 @@ const struct command cmd_pool_trigger_compress = {
 	.needs = FEATURE(ZRAM) | FEATURE(CGROUP_MEM),
 	.uses = FEATURE(PSI),
 	.examples = (const struct cmd_example[]){
-		{ "sudo sh -c 'memscope pool setup --size 128M && memscope pool trigger compress --duration-sec 1; "
-		  "memscope pool reset'", "what a pool does with 64 MiB of heap-like pages", EXAMPLE_RUN },
+		{ "sudo memscope pool setup --size 128M && sudo memscope pool trigger compress --duration-sec 1; "
+		  "sudo memscope pool reset", "what a pool does with 64 MiB of heap-like pages", EXAMPLE_RUN },
 		{},
 	},
 };
@@ -689,8 +689,8 @@ const struct command cmd_pool_trigger_decompress = {
 	.needs = FEATURE(ZRAM) | FEATURE(CGROUP_MEM),
 	.uses = FEATURE(PSI),
 	.examples = (const struct cmd_example[]){
-		{ "sudo sh -c 'memscope pool setup --size 256M && memscope pool trigger decompress --duration-sec 1 --trace; "
-		  "memscope pool reset'", "latency of swap-ins, with a timeline", EXAMPLE_RUN },
+		{ "sudo memscope pool setup --size 256M && sudo memscope pool trigger decompress --duration-sec 1 --trace; "
+		  "sudo memscope pool reset", "latency of swap-ins, with a timeline", EXAMPLE_RUN },
 		{},
 	},
 };
