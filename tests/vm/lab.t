@@ -12,8 +12,8 @@ case "$*" in
 --version) echo "memscope 0.0 stand-in" ;;
 "doctor --json") echo '{"schema":"memscope.doctor/1","commands":[{"name":"trace fault","state":"ok","remedy":null}]}' ;;
 doctor) echo "trace fault  ok" ;;
-"workload run interactive_burst --json --seed 1") echo '{"schema":"stand-in/1","kernel":"'"$(uname -r)"'"}'; echo a notice >&2; exit 5 ;;
-"workload run interactive_burst --json") echo nonsense ;;
+"workload run interactive_burst --use-mem-arena --json --seed 1") echo '{"schema":"stand-in/1","kernel":"'"$(uname -r)"'"}'; echo a notice >&2; exit 5 ;;
+"workload run interactive_burst --use-mem-arena --json") echo nonsense ;;
 *) exit 2 ;;
 esac
 END
