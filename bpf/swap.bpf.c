@@ -25,7 +25,7 @@ struct {
 } tasks SEC(".maps");
 
 struct stall {
-	__u64 direct_ns, memcg_ns; /* when it began, 0: it did not */
+	__u64 start_ns[SWAP_RECLAIM_KINDS]; /* 0: it did not begin */
 };
 
 struct {
@@ -117,71 +117,63 @@ int BPF_PROG(kswapd_sleep)
 	return 0;
 }
 
+static __always_inline void reclaim_begin(enum swap_reclaim kind)
+{
+	struct swap_counters *c = mine();
+	struct stall *s;
+
+	if (!c || !wanted(bpf_get_current_pid_tgid()))
+		return;
+	c->kinds[kind].begin++;
+	s = my_stall(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (s)
+		s->start_ns[kind] = bpf_ktime_get_ns();
+}
+
+static __always_inline void reclaim_end(enum swap_reclaim kind, unsigned long pages)
+{
+	struct swap_counters *c = mine();
+	struct stall *s;
+	__u64 ns = 0;
+
+	if (!c || !wanted(bpf_get_current_pid_tgid()))
+		return;
+	s = my_stall(0);
+	if (s && s->start_ns[kind]) {
+		ns = bpf_ktime_get_ns() - s->start_ns[kind];
+		s->start_ns[kind] = 0;
+	}
+	c->kinds[kind].end++;
+	c->kinds[kind].pages += pages;
+	c->kinds[kind].ns += ns;
+	ended(c, ns);
+}
+
 SEC("tp_btf/mm_vmscan_direct_reclaim_begin")
 int BPF_PROG(direct_begin)
 {
-	struct stall *s = my_stall(BPF_LOCAL_STORAGE_GET_F_CREATE);
-	struct swap_counters *c = mine();
-
-	if (!c || !wanted(bpf_get_current_pid_tgid()))
-		return 0;
-	c->direct_begin++;
-	if (s)
-		s->direct_ns = bpf_ktime_get_ns();
+	reclaim_begin(SWAP_DIRECT);
 	return 0;
 }
 
 SEC("tp_btf/mm_vmscan_direct_reclaim_end")
 int BPF_PROG(direct_end, unsigned long pages)
 {
-	struct stall *s = my_stall(0);
-	struct swap_counters *c = mine();
-	__u64 ns = 0;
-
-	if (!c || !wanted(bpf_get_current_pid_tgid()))
-		return 0;
-	c->direct_end++;
-	c->direct_pages += pages;
-	if (s && s->direct_ns) {
-		ns = bpf_ktime_get_ns() - s->direct_ns;
-		s->direct_ns = 0;
-	}
-	c->direct_ns += ns;
-	ended(c, ns);
+	reclaim_end(SWAP_DIRECT, pages);
 	return 0;
 }
 
 SEC("tp_btf/mm_vmscan_memcg_reclaim_begin")
 int BPF_PROG(memcg_begin)
 {
-	struct stall *s = my_stall(BPF_LOCAL_STORAGE_GET_F_CREATE);
-	struct swap_counters *c = mine();
-
-	if (!c || !wanted(bpf_get_current_pid_tgid()))
-		return 0;
-	c->memcg_begin++;
-	if (s)
-		s->memcg_ns = bpf_ktime_get_ns();
+	reclaim_begin(SWAP_MEMCG);
 	return 0;
 }
 
 SEC("tp_btf/mm_vmscan_memcg_reclaim_end")
 int BPF_PROG(memcg_end, unsigned long pages)
 {
-	struct stall *s = my_stall(0);
-	struct swap_counters *c = mine();
-	__u64 ns = 0;
-
-	if (!c || !wanted(bpf_get_current_pid_tgid()))
-		return 0;
-	c->memcg_end++;
-	c->memcg_pages += pages;
-	if (s && s->memcg_ns) {
-		ns = bpf_ktime_get_ns() - s->memcg_ns;
-		s->memcg_ns = 0;
-	}
-	c->memcg_ns += ns;
-	ended(c, ns);
+	reclaim_end(SWAP_MEMCG, pages);
 	return 0;
 }
 

@@ -9,11 +9,18 @@
 #define SWAP_HIST_SHIFT 10
 #define SWAP_MAX_TASKS	8192
 
+enum swap_reclaim {
+	SWAP_DIRECT, /* by a process that wants memory */
+	SWAP_MEMCG,  /* by a process whose cgroup is at its limit */
+	SWAP_RECLAIM_KINDS,
+};
+
 /* For each CPU. */
 struct swap_counters {
+	struct {
+		__u64 begin, end, pages, ns;
+	} kinds[SWAP_RECLAIM_KINDS];
 	__u64 kswapd_wake, kswapd_sleep;
-	__u64 direct_begin, direct_end, direct_pages, direct_ns;
-	__u64 memcg_begin, memcg_end, memcg_pages, memcg_ns;
 	__u64 reclaim_calls, reclaim_pages; /* mm_vmscan_reclaim_pages and its nr_reclaimed */
 	__u64 shrink_pages;		    /* nr_reclaimed of mm_vmscan_lru_shrink_inactive */
 	__u64 write_folio;

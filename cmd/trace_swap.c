@@ -150,15 +150,15 @@ static int print_row(struct swap_trace *t, const struct swap_counters *now)
 	v[COL_TS] = OUT_U(realtime / NSEC_PER_SEC);
 	v[COL_WAKE] = OUT_U(now->kswapd_wake - b->kswapd_wake);
 	v[COL_SLEEP] = OUT_U(now->kswapd_sleep - b->kswapd_sleep);
-	v[COL_DIRECT_BEGIN] = OUT_U(now->direct_begin - b->direct_begin);
-	v[COL_DIRECT_END] = OUT_U(now->direct_end - b->direct_end);
-	v[COL_STALL] = OUT_U(now->direct_ns - b->direct_ns);
+	v[COL_DIRECT_BEGIN] = OUT_U(now->kinds[SWAP_DIRECT].begin - b->kinds[SWAP_DIRECT].begin);
+	v[COL_DIRECT_END] = OUT_U(now->kinds[SWAP_DIRECT].end - b->kinds[SWAP_DIRECT].end);
+	v[COL_STALL] = OUT_U(now->kinds[SWAP_DIRECT].ns - b->kinds[SWAP_DIRECT].ns);
 	if (t->have_reclaim)
 		v[COL_RECLAIM_CALLS] = OUT_U(now->reclaim_calls - b->reclaim_calls);
 	v[COL_WRITE] = OUT_U(now->write_folio - b->write_folio);
-	v[COL_MEMCG_BEGIN] = OUT_U(now->memcg_begin - b->memcg_begin);
-	v[COL_MEMCG_END] = OUT_U(now->memcg_end - b->memcg_end);
-	v[COL_MEMCG_STALL] = OUT_U(now->memcg_ns - b->memcg_ns);
+	v[COL_MEMCG_BEGIN] = OUT_U(now->kinds[SWAP_MEMCG].begin - b->kinds[SWAP_MEMCG].begin);
+	v[COL_MEMCG_END] = OUT_U(now->kinds[SWAP_MEMCG].end - b->kinds[SWAP_MEMCG].end);
+	v[COL_MEMCG_STALL] = OUT_U(now->kinds[SWAP_MEMCG].ns - b->kinds[SWAP_MEMCG].ns);
 	v[COL_RECLAIMED] = OUT_U(now->shrink_pages + now->reclaim_pages - b->shrink_pages - b->reclaim_pages);
 	v[COL_SWPIN] = OUT_U(vm.pswpin - t->vm_before.pswpin);
 	v[COL_SWPOUT] = OUT_U(vm.pswpout - t->vm_before.pswpout);
@@ -300,12 +300,12 @@ static int print_summary_json(struct swap_trace *t, const struct swap_counters *
 	stall_hist(c, hist);
 	json_object_object_add(obj, "event", json_object_new_string("processes"));
 	json_object_object_add(obj, "schema", json_object_new_string("memscope.swap/1"));
-	json_object_object_add(obj, "direct_begin", json_object_new_uint64(c->direct_begin));
-	json_object_object_add(obj, "direct_ns", json_object_new_uint64(c->direct_ns));
-	json_object_object_add(obj, "direct_reclaimed_pages", json_object_new_uint64(c->direct_pages));
-	json_object_object_add(obj, "memcg_begin", json_object_new_uint64(c->memcg_begin));
-	json_object_object_add(obj, "memcg_ns", json_object_new_uint64(c->memcg_ns));
-	json_object_object_add(obj, "memcg_reclaimed_pages", json_object_new_uint64(c->memcg_pages));
+	json_object_object_add(obj, "direct_begin", json_object_new_uint64(c->kinds[SWAP_DIRECT].begin));
+	json_object_object_add(obj, "direct_ns", json_object_new_uint64(c->kinds[SWAP_DIRECT].ns));
+	json_object_object_add(obj, "direct_reclaimed_pages", json_object_new_uint64(c->kinds[SWAP_DIRECT].pages));
+	json_object_object_add(obj, "memcg_begin", json_object_new_uint64(c->kinds[SWAP_MEMCG].begin));
+	json_object_object_add(obj, "memcg_ns", json_object_new_uint64(c->kinds[SWAP_MEMCG].ns));
+	json_object_object_add(obj, "memcg_reclaimed_pages", json_object_new_uint64(c->kinds[SWAP_MEMCG].pages));
 	json_object_object_add(obj, "stall", hist_json(hist, ARRAY_SIZE(hist), "ns"));
 	json_object_object_add(obj, "processes", out_sheet_json(tasks));
 	json_object_object_add(obj, "processes_not_counted", json_object_new_uint64(c->tasks_lost));
@@ -320,9 +320,9 @@ static int print_summary_text(struct swap_trace *t, const struct swap_counters *
 	int err = 0;
 
 	stall_hist(c, hist);
-	if (c->direct_end + c->memcg_end) {
-		printf("\nstalls in reclaim: %" PRIu64 " direct, %" PRIu64 " of memory cgroups\n", (uint64_t)c->direct_end,
-		       (uint64_t)c->memcg_end);
+	if (c->kinds[SWAP_DIRECT].end + c->kinds[SWAP_MEMCG].end) {
+		printf("\nstalls in reclaim: %" PRIu64 " direct, %" PRIu64 " of memory cgroups\n", (uint64_t)c->kinds[SWAP_DIRECT].end,
+		       (uint64_t)c->kinds[SWAP_MEMCG].end);
 		err = hist_print(stdout, hist, ARRAY_SIZE(hist), "ns");
 	}
 	if (!err && out_sheet_rows(tasks)) {
