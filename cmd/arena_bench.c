@@ -6,6 +6,7 @@
 #include "cmd/arena_common.h"
 #include "lib/input.h"
 #include "lib/plot.h"
+#include "lib/sample.h"
 
 #define SETS_MAX  16
 #define IMAGE_MAX (4 * GiB)
@@ -289,21 +290,13 @@ static double field_of(const struct arena_bench_result *r, size_t i)
 			      : (double)*(const uint64_t *)(const void *)at;
 }
 
-static int by_double(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static double median(const struct arena_bench_result *r, size_t n, size_t field)
 {
-	double v[1000];
+	double v[SAMPLE_MAX];
 
 	for (size_t i = 0; i < n; i++)
 		v[i] = field_of(&r[i], field);
-	qsort(v, n, sizeof(v[0]), by_double);
-	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+	return sample_median(v, n);
 }
 
 /* One row: the medians of n runs, or one run by itself (n is 1). */

@@ -20,6 +20,7 @@
 
 #include "lib/base.h"
 #include "lib/parse.h"
+#include "lib/sample.h"
 
 #define REGION	   (512 * MiB)
 #define PAGE	   4096
@@ -50,22 +51,6 @@ static struct mode modes[] = {
 		     "{ printf(\"%%d %%s %%lx\\n\", pid, comm, args->address); }'" },
 	{ .name = "perf trace -F all", .wait_ms = 2500, .command = "perf trace -F all --no-syscalls -p %d" },
 };
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double median(const double *v, size_t n)
-{
-	double sorted[MAX_ROUNDS];
-
-	memcpy(sorted, v, n * sizeof(*v));
-	qsort(sorted, n, sizeof(*sorted), by_value);
-	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-}
 
 static int by_u32(const void *a, const void *b)
 {
@@ -237,9 +222,9 @@ int main(int argc, char **argv)
 		if (m->missing)
 			printf("%-28s not installed, or did not start\n", m->name);
 		else
-			printf("%-28s %8.0f %8.0f %8.0f %8.0f %8.2f\n", m->name, median(m->mean, rounds),
-			       median(m->p50, rounds), median(m->p99, rounds), median(m->added, rounds),
-			       median(m->ratio, rounds));
+			printf("%-28s %8.0f %8.0f %8.0f %8.0f %8.2f\n", m->name, sample_median(m->mean, rounds),
+			       sample_median(m->p50, rounds), sample_median(m->p99, rounds), sample_median(m->added, rounds),
+			       sample_median(m->ratio, rounds));
 	}
 	printf("\ntwo processes on two CPUs, streaming CSV into a pipe:\n");
 	fflush(stdout);
