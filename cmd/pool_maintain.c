@@ -193,7 +193,7 @@ static int print_summary(const struct cmd *cmd, struct out_stream *s, const stru
 {
 	const struct zram_mm *a = &t->first.mm, *b = &t->last.mm;
 	struct own_cost cost = own_cost();
-	char from[FORMAT_MAX], to[FORMAT_MAX], on_disk[FORMAT_MAX], cpu[FORMAT_MAX], seconds[32];
+	char from[FORMAT_MAX], to[FORMAT_MAX], on_disk[FORMAT_MAX], cpu[FORMAT_MAX];
 	json_object *obj;
 	int err;
 
@@ -202,7 +202,6 @@ static int print_summary(const struct cmd *cmd, struct out_stream *s, const stru
 	if (s->format != OUT_JSON && s->format != OUT_PRETTY)
 		return 0;
 	obj = json_object_new_object();
-	snprintf(seconds, sizeof(seconds), "%.3f", (double)(now_ns() - t->start_ns) / 1e9);
 	json_object_object_add(obj, "event", json_object_new_string("summary"));
 	json_object_object_add(obj, "schema", json_object_new_string("memscope.pool-maintain/1"));
 	json_object_object_add(obj, "device", json_object_new_string(t->first.name));
@@ -215,7 +214,7 @@ static int print_summary(const struct cmd *cmd, struct out_stream *s, const stru
 	json_object_object_add(obj, "backing_before_bytes", json_object_new_uint64(t->first.bd.count * 4096));
 	json_object_object_add(obj, "backing_bytes", json_object_new_uint64(t->last.bd.count * 4096));
 	json_object_object_add(obj, "failed_parts", json_object_new_uint64(t->failed));
-	json_object_object_add(obj, "seconds", json_object_new_double_s((double)(now_ns() - t->start_ns) / 1e9, seconds));
+	json_object_object_add(obj, "seconds", out_json_f64((double)(now_ns() - t->start_ns) / 1e9));
 	json_object_object_add(obj, "own_cpu_ms", json_object_new_uint64(cost.cpu_ms));
 	json_object_object_add(obj, "own_peak_rss_bytes", json_object_new_uint64(cost.peak_rss_bytes));
 	err = out_stream_json(s, obj);

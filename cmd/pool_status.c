@@ -292,19 +292,18 @@ static int once(const struct cmd *cmd, const struct status_opts *o, const struct
 static int print_summary(const struct cmd *cmd, struct out_stream *s, uint64_t samples, double seconds)
 {
 	struct own_cost cost = own_cost();
-	char rss[FORMAT_MAX], text[32];
+	char rss[FORMAT_MAX];
 
 	cmd_notice(cmd, "%" PRIu64 " samples, %.2f s; own cost %" PRIu64 " ms CPU, %s peak RSS", samples, seconds, cost.cpu_ms,
 		   format_size(cost.peak_rss_bytes, rss));
 	if (s->format == OUT_JSON || s->format == OUT_PRETTY) {
 		json_object *obj = json_object_new_object();
 
-		snprintf(text, sizeof(text), "%.3f", seconds);
 		json_object_object_add(obj, "event", json_object_new_string("summary"));
 		json_object_object_add(obj, "schema", json_object_new_string("memscope.pool-watch/1"));
 		json_object_object_add(obj, "samples", json_object_new_uint64(samples));
 		json_object_object_add(obj, "lost", json_object_new_uint64(0));
-		json_object_object_add(obj, "seconds", json_object_new_double_s(seconds, text));
+		json_object_object_add(obj, "seconds", out_json_f64(seconds));
 		json_object_object_add(obj, "own_cpu_ms", json_object_new_uint64(cost.cpu_ms));
 		json_object_object_add(obj, "own_peak_rss_bytes", json_object_new_uint64(cost.peak_rss_bytes));
 		out_stream_json(s, obj);

@@ -433,12 +433,10 @@ int trace_loop(struct trace_run *run, uint64_t interval_ns, int (*tick)(void *ct
 void trace_summary_json(const struct trace_run *run, json_object *obj)
 {
 	struct own_cost cost = own_cost();
-	char seconds[32];
 
-	snprintf(seconds, sizeof(seconds), "%.3f", trace_seconds(run));
 	json_object_object_add(obj, "events", json_object_new_uint64(run->events));
 	json_object_object_add(obj, "lost", json_object_new_uint64(run->lost));
-	json_object_object_add(obj, "seconds", json_object_new_double_s(trace_seconds(run), seconds));
+	json_object_object_add(obj, "seconds", out_json_f64(trace_seconds(run)));
 	json_object_object_add(obj, "own_cpu_ms", json_object_new_uint64(cost.cpu_ms));
 	json_object_object_add(obj, "own_peak_rss_bytes", json_object_new_uint64(cost.peak_rss_bytes));
 }

@@ -267,15 +267,13 @@ static int print_json(struct fault_groups *g, const struct out_sheet *sheet, con
 {
 	const struct fault_opts *o = g->f->opts;
 	json_object *obj = json_object_new_object();
-	char seconds[32];
 	int code;
 
 	json_object_object_add(obj, "event", json_object_new_string(interval ? "interval" : "summary"));
 	json_object_object_add(obj, "schema", json_object_new_string("memscope.fault_groups/1"));
 	json_object_object_add(obj, "ts_ns", json_object_new_uint64(clock_ns(CLOCK_REALTIME)));
 	if (interval) {
-		snprintf(seconds, sizeof(seconds), "%.3f", all->seconds);
-		json_object_object_add(obj, "seconds", json_object_new_double_s(all->seconds, seconds));
+		json_object_object_add(obj, "seconds", out_json_f64(all->seconds));
 	} else {
 		g->f->run.lost = probe_lost(&g->f->run.probe);
 		trace_summary_json(&g->f->run, obj);

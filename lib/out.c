@@ -606,6 +606,14 @@ int out_sheet_print(const struct out_sheet *sheet, FILE *f, enum out_format form
 	return ferror(f) ? -EIO : 0;
 }
 
+json_object *out_json_f64(double v)
+{
+	char text[CELL_MAX];
+
+	snprintf(text, sizeof(text), "%.3f", v);
+	return json_object_new_double_s(v, text);
+}
+
 static json_object *val_json(const struct out_col *col, const struct out_val *v)
 {
 	char text[CELL_MAX];
@@ -621,8 +629,7 @@ static json_object *val_json(const struct out_col *col, const struct out_val *v)
 	case OUT_BOOL:
 		return json_object_new_boolean(v->u != 0);
 	case OUT_F64:
-		snprintf(text, sizeof(text), "%.3f", v->f);
-		return json_object_new_double_s(v->f, text);
+		return out_json_f64(v->f);
 	case OUT_HEX:
 		snprintf(text, sizeof(text), "0x%" PRIx64, v->u);
 		return json_object_new_string(text);

@@ -113,6 +113,9 @@ int out_sheet_print(const struct out_sheet *sheet, FILE *f, enum out_format form
 /* The rows as a new JSON array, owned by the caller; NULL: out of memory. */
 json_object *out_sheet_json(const struct out_sheet *sheet);
 
+/* A fraction with three decimals, as OUT_F64 prints it; the caller's. */
+json_object *out_json_f64(double v);
+
 /* JSON as one line, or indented; ends with a newline. 0 or the stream's error. */
 int out_json(FILE *f, json_object *obj, bool pretty);
 
